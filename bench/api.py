@@ -1,0 +1,450 @@
+"""What a plugin author reads: the five things that can be plugged in, and what they are given.
+
+A plugin is one file. Put it in ``methods/``, ``datasets/`` or ``datasets/noise/``, or name it with
+``--plugin FILE``. Its parameters are the annotated class attributes (for a loss: the keyword
+arguments) with their defaults; suites may set them, and values are validated by pydantic::
+
+    class ELR(Method):
+        name = "elr"
+        beta: Annotated[float, Field(ge=0, lt=1)] = 0.7
+
+Torch is imported where it is used, so that planning and listing need not wait for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
+
+from pydantic import Field
+
+from bench.errors import DataError, Incompatible, KnowledgeError
+from bench.params import Parameter, RankRule, Rate, parameters_of_class, parameters_of_function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import torch
+    from torch import Tensor, nn
+
+__all__ = [
+    "Annotated",
+    "Backbone",
+    "Batch",
+    "ClassVar",
+    "DataError",
+    "DataInfo",
+    "Dataset",
+    "Field",
+    "HeadPath",
+    "HeadProblem",
+    "Incompatible",
+    "Knowledge",
+    "KnowledgeError",
+    "Literal",
+    "Method",
+    "Network",
+    "Noise",
+    "Plugin",
+    "RankRule",
+    "Rate",
+    "Refiner",
+    "Run",
+    "Split",
+    "loss",
+]
+
+KNOWLEDGE: dict[str, str] = {
+    "noise_rate": "the true share of wrong training labels",
+    "transition_matrix": "the true matrix P(given label | true label)",
+    "clean_subset": "true labels of a small part of the training set",
+}
+"""What a method may declare in ``knows``; each is a badge on the leaderboard."""
+
+USES: dict[str, str] = {
+    "two_networks": "trains two networks",
+    "strong_augmentation": "sees strongly augmented views",
+    "pretraining": "starts from pre-trained weights",
+}
+"""What a method may declare in ``uses``."""
+
+
+class Plugin:
+    """Common to all five kinds: a name, a source, and validated parameters."""
+
+    name: ClassVar[str]
+    paper: ClassVar[str] = ""
+
+    def __init__(self, **params: Any) -> None:
+        declared = self.parameters()
+        unknown = params.keys() - declared.keys()
+        if unknown:
+            raise TypeError(f"{self.name} has no parameter {sorted(unknown)[0]!r}")
+        for key, parameter in declared.items():
+            setattr(self, key, params.get(key, parameter.default))
+
+    @classmethod
+    def parameters(cls) -> dict[str, Parameter]:
+        """The declared parameters, by name."""
+        return parameters_of_class(cls)
+
+
+# ------------------------------------------------------------------------------------- methods
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One mini-batch on the training device.
+
+    Attributes:
+        x: augmented inputs ``(b, c, h, w)`` or ``(b, d)``, float32, normalised.
+        y: the labels as given, wrong ones included, ``(b,)`` int64.
+        index: positions in the training set ``(b,)`` int64, for per-sample state.
+    """
+
+    x: Tensor
+    y: Tensor
+    index: Tensor
+
+
+class Network(Protocol):
+    """A backbone with a linear classifier on top: ``forward(x) = head(features(x))``, float32."""
+
+    head: nn.Linear
+
+    def features(self, x: Tensor) -> Tensor:
+        """Penultimate features ``(b, q)`` float32."""
+        ...
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Logits ``(b, C)`` float32."""
+        ...
+
+
+class Knowledge(Protocol):
+    """What the method declared in ``knows``; any other attribute raises ``KnowledgeError``."""
+
+    noise_rate: float
+    transition_matrix: Tensor
+    clean_subset: tuple[Tensor, Tensor]
+
+
+class Run(Protocol):
+    """One training, as its method sees it (``self.run``)."""
+
+    n: int
+    """Number of training samples (the noisy validation split is already taken out)."""
+    n_classes: int
+    n_epochs: int
+    device: torch.device
+    labels: Tensor
+    """Given training labels ``(n,)`` int64, on the device."""
+    known: Knowledge
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """The training set once, shuffled and augmented; the same order for every method."""
+        ...
+
+    def step(self, loss: Tensor) -> None:
+        """Zero the gradients, back-propagate a scalar loss, clip, and take an optimiser step."""
+        ...
+
+    def generator(self, *parts: int | str) -> torch.Generator:
+        """A seeded generator on the CPU for a method's own draws; equal parts, equal draws."""
+        ...
+
+    def predict(self, network: Network) -> Tensor:
+        """Logits ``(n, C)`` of the un-augmented training set, in evaluation mode, no gradient."""
+        ...
+
+
+class Method(Plugin):
+    """Learns a classifier from wrong labels.
+
+    Override ``loss`` for a new objective, ``setup`` for per-sample state, ``train_epoch`` for a
+    regime of your own. Every tensor, module and optimiser stored on ``self`` is state: it is saved
+    with a checkpoint and restored from it.
+    """
+
+    family: ClassVar[str] = "other"
+    knows: ClassVar[frozenset[str]] = frozenset()
+    uses: ClassVar[frozenset[str]] = frozenset()
+    n_networks: ClassVar[int] = 1
+    cost: ClassVar[float] = 1.0
+    """Forward-and-backward passes a sample and epoch; plain cross entropy is 1."""
+    paper_params: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Dataset name -> the defaults that the paper uses there; a suite's own values win."""
+    predicts: ClassVar[str] = "the network"
+    """How several networks make one prediction, in words."""
+
+    run: Run
+    networks: tuple[Network, ...]
+
+    def setup(self) -> None:
+        """Allocate state. ``self.run`` and ``self.networks`` are ready."""
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Per-sample loss ``(b,)`` of a batch; the harness takes the mean."""
+        raise TypeError(f"method {self.name!r} defines neither loss() nor train_epoch()")
+
+    def train_epoch(self, epoch: int) -> float:
+        """Train for one pass over the data; returns the mean training loss."""
+        import torch
+
+        total = torch.zeros((), device=self.run.device)
+        for batch in self.run.batches(epoch):
+            losses = self.loss(batch)
+            self.run.step(losses.mean())
+            total += losses.detach().sum()
+        return float(total / self.run.n)
+
+    def on_epoch_end(self, epoch: int) -> None:
+        """Called after each epoch, before evaluation."""
+
+    def predictors(self) -> Sequence[Network]:
+        """The networks whose logits are averaged for a prediction; a refiner acts on each head."""
+        return self.networks
+
+    def logits(self, x: Tensor) -> Tensor:
+        """The prediction ``(b, C)``: mean logits of ``predictors()``."""
+        outputs = [network(x) for network in self.predictors()]
+        return sum(outputs[1:], start=outputs[0]) / len(outputs)
+
+    def label_belief(self) -> Tensor:
+        """What the method now believes the training labels are: ``(n, C)``, rows sum to 1."""
+        import torch.nn.functional as F
+
+        return F.one_hot(self.run.labels, self.run.n_classes).float()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All state, as plain containers of tensors."""
+        state: dict[str, Any] = {
+            "networks": [network.state_dict() for network in self.networks]  # type: ignore[attr-defined]
+        }
+        for key, value in self._own_state():
+            state[key] = value.state_dict() if hasattr(value, "state_dict") else value
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what ``state_dict`` gave."""
+        for network, saved in zip(self.networks, state["networks"], strict=True):
+            network.load_state_dict(saved)  # type: ignore[attr-defined]
+        for key, value in self._own_state():
+            if hasattr(value, "load_state_dict"):
+                value.load_state_dict(state[key])
+            else:
+                setattr(self, key, state[key].clone().to(value.device))
+
+    def _own_state(self) -> list[tuple[str, Any]]:
+        import torch
+        from torch import nn
+
+        kinds = (torch.Tensor, nn.Module, torch.optim.Optimizer)
+        return [(k, v) for k, v in sorted(vars(self).items()) if isinstance(v, kinds)]
+
+
+def loss(
+    *,
+    name: str,
+    paper: str,
+    family: str = "loss",
+    paper_params: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Make a function ``f(logits, targets, *, **params) -> (b,) losses`` a method.
+
+    ``logits`` is ``(b, C)`` float32, ``targets`` ``(b,)`` int64. The function stays callable;
+    its docstring describes the method.
+    """
+
+    def decorate(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        declared = parameters_of_function(function)
+
+        class LossMethod(Method):
+            __doc__ = function.__doc__
+
+            @classmethod
+            def parameters(cls) -> dict[str, Parameter]:
+                return declared
+
+            def loss(self, batch: Batch) -> Tensor:
+                values = {key: getattr(self, key) for key in declared}
+                return function(self.logits(batch.x), batch.y, **values)
+
+        LossMethod.name = name
+        LossMethod.paper = paper
+        LossMethod.family = family
+        LossMethod.paper_params = paper_params or {}
+        LossMethod.__module__ = function.__module__
+        LossMethod.__qualname__ = LossMethod.__name__ = function.__name__
+        function.plugin = LossMethod  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+# -------------------------------------------------------------------------------------- data
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples with their true labels.
+
+    Attributes:
+        inputs: images ``(n, h, w, c)`` uint8 or features ``(n, d)`` float32.
+        labels: true labels ``(n,)`` int64 in ``0..C-1``.
+        index: each sample's position in the canonical data set ``(n,)`` int64, so that a subset
+            still lines up with released label files.
+    """
+
+    inputs: np.ndarray[Any, Any]
+    labels: np.ndarray[Any, Any]
+    index: np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """A prepared data set without its arrays: what planning and noise models may know."""
+
+    name: str
+    fingerprint: str
+    n_train: int
+    n_test: int
+    class_names: tuple[str, ...]
+    shape: tuple[int, ...]
+    full: bool = True
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes ``C``."""
+        return len(self.class_names)
+
+    @property
+    def label(self) -> str:
+        """The name to show; a subset says so with its sizes and fingerprint."""
+        if self.full:
+            return self.name
+        return f"{self.name}[{self.n_train}/{self.n_test} {self.fingerprint[:6]}]"
+
+
+class Dataset(Plugin):
+    """Where samples come from. Preparation happens once; training reads the prepared arrays."""
+
+    class_names: ClassVar[tuple[str, ...]] = ()
+    """Official names in the order of their ids; an import is checked against them."""
+    official_size: ClassVar[tuple[int, int] | None] = None
+    """(train, test) sizes of the full set; anything else is shown as a subset."""
+    bundled: ClassVar[bool] = False
+    """True when ``build`` needs no download."""
+
+    def build(self, raw: Path) -> tuple[Split, Split, tuple[str, ...]]:
+        """Train split, test split and class names; downloads into ``raw`` where needed."""
+        raise DataError(f"{self.name} cannot be downloaded; import it from a folder or a zip")
+
+
+class Noise(Plugin):
+    """Corrupts labels. Describe it by a transition matrix, or override ``corrupt``."""
+
+    def check(self, data: DataInfo) -> None:
+        """Raise ``Incompatible`` with the reason when this noise cannot exist on ``data``."""
+
+    def transition_matrix(self, data: DataInfo) -> np.ndarray[Any, Any]:
+        """``(C, C)`` float64, rows are true classes and sum to 1: P(given | true)."""
+        raise NotImplementedError
+
+    def corrupt(
+        self,
+        labels: np.ndarray[Any, Any],
+        data: DataInfo,
+        rng: np.random.Generator,
+    ) -> np.ndarray[Any, Any]:
+        """Given labels ``(n,)`` int64: one independent draw a sample from its class's row."""
+        import numpy as np
+
+        cumulative = np.cumsum(self.transition_matrix(data), axis=1)
+        cumulative[:, -1] = 1.0
+        drawn = rng.random(len(labels))
+        return np.asarray((drawn[:, None] >= cumulative[labels]).sum(axis=1), dtype=np.int64)
+
+    def describe(self) -> str:
+        """A short label for tables, for example ``symmetric 0.5``."""
+        rate = getattr(self, "rate", None)
+        return self.name if rate is None else f"{self.name} {rate:g}"
+
+
+class Backbone(Plugin):
+    """A feature extractor; the harness puts the linear classifier on top."""
+
+    def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+        """Module from inputs ``(b, *shape)`` to features ``(b, q)``, and ``q``."""
+        raise NotImplementedError
+
+
+# ------------------------------------------------------------------------------------ refiners
+
+
+@dataclass(frozen=True)
+class HeadProblem:
+    """A trained linear head and the sufficient statistics of its training features, float64.
+
+    Attributes:
+        weight: ``(q, C)``; logits are ``features @ weight + bias``.
+        bias: ``(C,)``.
+        gram: ``XᵀX``, ``(q, q)``.
+        cross: ``XᵀY``, ``(q, C)``; Y is the label matrix the refiner asked for.
+        feature_sum: ``(q,)`` column sums of X.
+        label_sum: ``(C,)`` column sums of Y.
+        n: number of rows of X.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    gram: Tensor
+    cross: Tensor
+    feature_sum: Tensor
+    label_sum: Tensor
+    n: int
+
+
+@dataclass(frozen=True)
+class HeadPath:
+    """Refined heads, one for each entry of ``ks``.
+
+    Head ``i`` has weight ``left @ diag(scale[i]) @ right.T`` and bias ``bias[i]``. A refiner
+    without a rank parameter returns one entry.
+
+    Attributes:
+        ks: rank of each head, ascending; the last is the one closest to the trained head.
+        left: ``(q, r)``.
+        right: ``(C, r)``.
+        scale: ``(len(ks), r)``.
+        bias: ``(len(ks), C)``.
+        diagnostics: vectors worth storing, by name (for example the re-fitted singular values).
+    """
+
+    ks: tuple[int, ...]
+    left: Tensor
+    right: Tensor
+    scale: Tensor
+    bias: Tensor
+    diagnostics: dict[str, Tensor] = field(default_factory=dict)
+
+    def weight(self, position: int) -> Tensor:
+        """``(q, C)`` weight of the head at ``ks[position]``."""
+        return (self.left * self.scale[position]) @ self.right.T
+
+
+class Refiner(Plugin):
+    """A post-hoc change of a trained linear head; no back-propagation, no retraining."""
+
+    uses_belief: ClassVar[bool] = False
+    """True when Y is the method's ``label_belief()`` instead of the given labels."""
+    has_rank: ClassVar[bool] = True
+    """True when ``path`` returns a head for every rank and ``k`` must be chosen."""
+
+    def path(self, problem: HeadProblem) -> HeadPath:
+        """The refined heads. May raise ``BenchError`` when the problem has no answer."""
+        raise NotImplementedError
+
+

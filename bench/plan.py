@@ -1,0 +1,298 @@
+"""A suite and the data at hand become the list of trainings; nothing is executed here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.data.noise import ArtefactStore, NoiseArtefact
+from bench.data.prepared import folder, load, read_info
+from bench.errors import Incompatible, PluginError, SpecError
+from bench.identity import ENGINE, content_sha
+from bench.records import NoiseSpec, RefinerSpec, TrainingSpec
+from bench.refine.rules import parse_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from bench.api import DataInfo
+    from bench.protocol import Named
+    from bench.registry import PluginInfo, Registry
+    from bench.spec import Suite, When
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A noise artefact and what it is an artefact of."""
+
+    data: DataInfo
+    noise: NoiseSpec
+    seed: int
+    content: NoiseArtefact
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A cell that does not run, and why."""
+
+    dataset: str
+    noise: str
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything one suite at one budget asks for on the data at hand.
+
+    Attributes:
+        board: content hash of suite, budget, protocol and data sets: what may be ranked together.
+        trainings: in the order in which they will run.
+    """
+
+    suite: Suite
+    board: str
+    data: tuple[DataInfo, ...]
+    artefacts: tuple[Artefact, ...]
+    trainings: tuple[TrainingSpec, ...]
+    excluded: tuple[Excluded, ...]
+
+
+def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
+    """Cross the axes of a suite.
+
+    Raises:
+        DataError: a data set is absent or damaged.
+        SpecError: two items of a list are the same, or a rule for k has nothing to go by.
+    """
+    protocol = _resolved_protocol(suite, registry)
+    methods = _labelled(suite.methods, "method", registry)
+    refiners = _labelled(suite.refiners, "refiner", registry)
+    _check_rules(suite, refiners, registry)
+    data = tuple(read_info(item.name, data_dir, registry) for item in suite.datasets)
+    artefacts: list[Artefact] = []
+    trainings: list[TrainingSpec] = []
+    excluded: list[Excluded] = []
+    for info in data:
+        source = _NoiseSource(info, registry, data_dir)
+        for noise in suite.noises:
+            drawn = source.draw(noise, suite.seeds)
+            if isinstance(drawn, str):
+                label = str(noise.params.get("rate", "")) if noise.params else ""
+                name = f"{noise.name} {label}".strip()
+                excluded += [Excluded(info.label, name, m, drawn) for m in methods]
+                continue
+            artefacts += drawn
+            label = drawn[0].noise.label
+            for method_label, item in methods.items():
+                if _matches(suite.exclude, info.name, noise.name, item.name):
+                    excluded.append(
+                        Excluded(info.label, label, method_label, "excluded by the suite")
+                    )
+                    continue
+                params = _method_params(suite, item, info.name, noise.name, registry)
+                for artefact in drawn:
+                    kept = {
+                        key: refiner
+                        for key, refiner in refiners.items()
+                        if not _matches(
+                            suite.exclude, info.name, noise.name, item.name, refiner.name
+                        )
+                    }
+                    trainings.append(
+                        _training(artefact, item.name, method_label, params, protocol, kept, registry)
+                    )
+    board = content_sha(
+        [suite.suite, suite.budget, protocol, sorted(info.fingerprint for info in data)]
+    )
+    return Plan(suite, board, data, tuple(artefacts), tuple(trainings), tuple(excluded))
+
+
+def training_key(
+    *,
+    method: Mapping[str, Any],
+    fingerprint: str,
+    artefact_sha: str,
+    protocol: Mapping[str, Any],
+    seed: int,
+) -> str:
+    """Identity of a training: all that determines its result, and nothing about the machine."""
+    return content_sha(
+        {
+            "engine": ENGINE,
+            "method": dict(method),
+            "dataset": fingerprint,
+            "noise": artefact_sha,
+            "protocol": dict(protocol),
+            "seed": seed,
+        }
+    )
+
+
+def evaluation_key(training: str, refiner: str, params: Mapping[str, Any], source_sha: str) -> str:
+    """Identity of an evaluation: the training, the refiner, its parameters and its code."""
+    return content_sha([training, refiner, dict(params), source_sha])
+
+
+def _training(
+    artefact: Artefact,
+    method: str,
+    label: str,
+    params: dict[str, Any],
+    protocol: dict[str, Any],
+    refiners: Mapping[str, Named],
+    registry: Registry,
+) -> TrainingSpec:
+    info = registry.get("method", method)
+    key = training_key(
+        method={"name": method, "params": params, "source": info.source_sha},
+        fingerprint=artefact.data.fingerprint,
+        artefact_sha=artefact.content.sha,
+        protocol=protocol,
+        seed=artefact.seed,
+    )
+    return TrainingSpec(
+        key=key,
+        dataset=artefact.data.name,
+        fingerprint=artefact.data.fingerprint,
+        noise=artefact.noise,
+        method=method,
+        method_label=label,
+        method_params=params,
+        method_source_sha=info.source_sha,
+        knows=tuple(info.declared["knows"]),
+        uses=tuple(info.declared["uses"]),
+        cost=float(info.declared["cost"]),
+        protocol=protocol,
+        protocol_sha=content_sha(protocol),
+        backbone_source_sha=protocol["backbone"]["source"],
+        seed=artefact.seed,
+        refiners=tuple(_refiner(key, name, item, registry) for name, item in refiners.items()),
+    )
+
+
+def _refiner(training: str, label: str, item: Named, registry: Registry) -> RefinerSpec:
+    info = registry.get("refiner", item.name)
+    params = info.resolve(item.params)
+    key = evaluation_key(training, item.name, params, info.source_sha)
+    return RefinerSpec(key, item.name, label, params, info.source_sha)
+
+
+def _resolved_protocol(suite: Suite, registry: Registry) -> dict[str, Any]:
+    item = suite.protocol.backbone
+    info = registry.get("backbone", item.name)
+    backbone = {
+        "name": item.name,
+        "params": info.resolve(item.params),
+        "source": info.source_sha,
+    }
+    return {**suite.protocol.model_dump(mode="json"), "backbone": backbone}
+
+
+def _labelled(items: tuple[Named, ...], kind: str, registry: Registry) -> dict[str, Named]:
+    """Label -> item; the label is the name and the parameters that differ from the defaults."""
+    labelled: dict[str, Named] = {}
+    for item in items:
+        info = registry.get(kind, item.name)
+        label = _label(info, item.params)
+        if label in labelled:
+            raise SpecError(f"{kind} {label!r} is listed twice")
+        labelled[label] = item
+    return labelled
+
+
+def _label(info: PluginInfo, params: Mapping[str, Any]) -> str:
+    defaults = info.resolve({})
+    resolved = info.resolve(params)
+    changed = [f"{key}={_short(resolved[key])}" for key in params if resolved[key] != defaults[key]]
+    return f"{info.name}({', '.join(changed)})" if changed else info.name
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _method_params(
+    suite: Suite, item: Named, dataset: str, noise: str, registry: Registry
+) -> dict[str, Any]:
+    """Plugin default < the paper's value for the data set < the suite's item < its overrides."""
+    info = registry.get("method", item.name)
+    merged = {**info.declared["paper_params"].get(dataset, {}), **item.params}
+    for position, override in enumerate(suite.overrides):
+        if _matches((override.when,), dataset, noise, item.name):
+            merged.update(override.params)
+            try:
+                info.resolve(override.params)
+            except PluginError as error:
+                raise SpecError(f"overrides[{position}]: {item.name}: {error}") from None
+    return info.resolve(merged)
+
+
+def _matches(
+    rules: tuple[When, ...], dataset: str, noise: str, method: str, refiner: str | None = None
+) -> bool:
+    for when in rules:
+        if (
+            when.dataset in (None, dataset)
+            and when.noise in (None, noise)
+            and when.method in (None, method)
+            and (when.refiner == refiner)
+        ):
+            return True
+    return False
+
+
+def _check_rules(suite: Suite, refiners: Mapping[str, Named], registry: Registry) -> None:
+    for label, item in refiners.items():
+        info = registry.get("refiner", item.name)
+        if not info.declared["has_rank"] or "k" not in info.parameters:
+            continue
+        rule = parse_rule(info.resolve(item.params)["k"])
+        if rule.needs_validation and suite.protocol.noisy_validation == 0:
+            raise SpecError(
+                f"refiner {label!r} chooses k by 'noisy-val', but protocol.noisy_validation is 0; "
+                f"hold samples out, or write {{{item.name}: {{k: 'energy:0.9'}}}}"
+            )
+
+
+class _NoiseSource:
+    """Draws artefacts of one data set; reads its labels only when something must be drawn."""
+
+    def __init__(self, info: DataInfo, registry: Registry, data_dir: Path) -> None:
+        self._info = info
+        self._registry = registry
+        self._data_dir = data_dir
+        self._store = ArtefactStore(folder(info.name, data_dir) / "noise")
+        self._labels = load(info.name, data_dir, registry).train.labels
+
+    def draw(self, item: Named, seeds: tuple[int, ...]) -> list[Artefact] | str:
+        """One artefact a seed, or the reason why this noise cannot be."""
+        info = self._registry.get("noise", item.name)
+        params = info.resolve(item.params)
+        noise = self._registry.create("noise", item.name, params)
+        try:
+            noise.check(self._info)
+        except Incompatible as error:
+            return str(error)
+        drawn = []
+        for seed in seeds:
+            content = self._store.get(
+                noise, params, info.source_sha, self._info, self._labels, seed
+            )
+            spec = NoiseSpec(item.name, noise.describe(), params, info.source_sha, content.sha)
+            drawn.append(Artefact(self._info, spec, seed, content))
+        return drawn
+
+
+def only(plan: Plan, filters: Mapping[str, set[str]]) -> Iterator[TrainingSpec]:
+    """The trainings whose method, dataset, noise or seed is in the filters (all must hold)."""
+    for training in plan.trainings:
+        values = {
+            "method": {training.method, training.method_label},
+            "dataset": {training.dataset},
+            "noise": {training.noise.name, training.noise.label},
+            "seed": {str(training.seed)},
+        }
+        if all(values[axis] & wanted for axis, wanted in filters.items()):
+            yield training

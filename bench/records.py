@@ -1,0 +1,246 @@
+"""What passes between plan, workers and store: documented, typed, and plain JSON on disk."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+STATUSES = ("done", "failed", "diverged", "oom", "timeout", "crashed", "interrupted")
+"""How an attempt can end. Only ``done`` counts as a result."""
+
+
+@dataclass(frozen=True)
+class RefinerSpec:
+    """One refiner of a training: what it is and the key of its evaluation."""
+
+    evaluation_key: str
+    name: str
+    label: str
+    params: dict[str, Any]
+    source_sha: str
+
+
+@dataclass(frozen=True)
+class NoiseSpec:
+    """The wrong labels of a training, by recipe and by content."""
+
+    name: str
+    label: str
+    params: dict[str, Any]
+    source_sha: str
+    artefact_sha: str
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """All that determines one training; a worker needs nothing else but machine facts."""
+
+    key: str
+    dataset: str
+    fingerprint: str
+    noise: NoiseSpec
+    method: str
+    method_label: str
+    method_params: dict[str, Any]
+    method_source_sha: str
+    knows: tuple[str, ...]
+    uses: tuple[str, ...]
+    cost: float
+    protocol: dict[str, Any]
+    protocol_sha: str
+    backbone_source_sha: str
+    seed: int
+    refiners: tuple[RefinerSpec, ...]
+
+    @property
+    def name(self) -> str:
+        """For logs and progress bars."""
+        return f"{self.dataset} · {self.noise.label} · {self.method_label} · seed {self.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain containers."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TrainingSpec:
+        """The inverse of ``to_json``."""
+        return cls(
+            **{
+                **data,
+                "noise": NoiseSpec(**data["noise"]),
+                "knows": tuple(data["knows"]),
+                "uses": tuple(data["uses"]),
+                "refiners": tuple(RefinerSpec(**refiner) for refiner in data["refiners"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch's measurements; accuracies are shares in 0..1, None where not measured.
+
+    Attributes:
+        epoch: from 1.
+        train_loss: mean over the epoch, as the method reports it.
+        fit_given: accuracy on training samples against the labels as given.
+        fit_true: accuracy on the same samples against the true labels (audit only).
+        noisy_val_accuracy: on the held-out samples against their given labels.
+        test_accuracy: on the clean test set; selects nothing.
+        lr: learning rate during the epoch.
+        wall_s: seconds since the training started.
+    """
+
+    epoch: int
+    train_loss: float | None
+    fit_given: float | None
+    fit_true: float | None
+    noisy_val_accuracy: float | None
+    test_accuracy: float
+    lr: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A refined head at one rank, all heads of the method together."""
+
+    k: int
+    noisy_val_accuracy: float | None
+    test_accuracy: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A training under one refiner, on its last weights.
+
+    Attributes:
+        key: content hash of training, refiner, parameters and source.
+        k: the chosen rank; None for a refiner without one.
+        rank: rank of the trained head.
+        curve: every rank, so that choices can be audited.
+        error: why there is no result; empty when there is one.
+    """
+
+    key: str
+    refiner: str
+    label: str
+    params: dict[str, Any]
+    source_sha: str
+    test_accuracy: float | None
+    noisy_val_accuracy: float | None
+    k: int | None
+    rank: int
+    wall_s: float
+    curve: tuple[CurvePoint, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Singular values of one trained head.
+
+    Attributes:
+        head: position among the method's heads.
+        singular_values: descending.
+        effective_rank: exp of the entropy of s²/Σs².
+        refitted: refiner label -> its re-fitted singular values s*, where it gives any.
+    """
+
+    head: int
+    singular_values: tuple[float, ...]
+    effective_rank: float
+    refitted: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where a training ran; differences between rows are said when results are compared."""
+
+    git_commit: str
+    git_dirty: bool
+    python: str
+    platform: str
+    cpu: str
+    cores: int
+    accelerator: str
+    packages: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt at a training ended, with everything it measured.
+
+    Attributes:
+        key: the training's key.
+        status: one of ``STATUSES``.
+        started_at: UTC, ISO 8601.
+        wall_s: seconds from start to end, data loading included.
+        train_s: seconds spent in epochs, evaluation of curves included.
+        peak_memory_bytes: of the device on an accelerator, of the process otherwise.
+        samples: training samples processed, views and networks not counted.
+        precision: resolved, ``fp32`` or ``bf16``.
+        error: last line of the failure; traceback: its tail.
+        log: path of the attempt's log.
+    """
+
+    key: str
+    status: str
+    started_at: str
+    wall_s: float
+    device: str
+    precision: str
+    threads: int
+    environment: Environment | None
+    train_s: float | None = None
+    peak_memory_bytes: int | None = None
+    samples: int = 0
+    n_parameters: int | None = None
+    epochs: tuple[EpochRecord, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    spectra: tuple[Spectrum, ...] = ()
+    error: str = ""
+    traceback: str = ""
+    log: str = ""
+
+    def dumps(self) -> str:
+        """JSON; a value that is not finite becomes null."""
+        return json.dumps(_finite(asdict(self)), allow_nan=False)
+
+    @classmethod
+    def loads(cls, text: str) -> Outcome:
+        """The inverse of ``dumps``.
+
+        Raises:
+            ValueError, KeyError, TypeError: the text is no outcome.
+        """
+        data = json.loads(text)
+        if data["status"] not in STATUSES:
+            raise ValueError(f"unknown status {data['status']!r}")
+        environment = data["environment"]
+        return cls(
+            **{
+                **data,
+                "environment": Environment(**environment) if environment else None,
+                "epochs": tuple(EpochRecord(**epoch) for epoch in data["epochs"]),
+                "evaluations": tuple(
+                    Evaluation(**{**e, "curve": tuple(CurvePoint(**p) for p in e["curve"])})
+                    for e in data["evaluations"]
+                ),
+                "spectra": tuple(
+                    Spectrum(**{**s, "singular_values": tuple(s["singular_values"])})
+                    for s in data["spectra"]
+                ),
+            }
+        )
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,190 @@
+"""All refiners of a training from one pass over its features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.api import HeadPath, HeadProblem, Method, Refiner
+from bench.errors import BenchError
+from bench.records import CurvePoint, Evaluation, RefinerSpec, Spectrum
+from bench.refine.lip import effective_rank
+from bench.refine.rules import parse_rule
+from bench.training.context import EVALUATION_BATCH, evaluating
+
+if TYPE_CHECKING:
+    from bench.training.session import LabelledTensors, Session
+
+HeadOf = tuple[HeadPath, "HeadFeatures"]
+
+
+@dataclass(frozen=True)
+class HeadFeatures:
+    """What is kept of one head's features: training as sums, held-out and test as they are."""
+
+    problem_given: HeadProblem
+    problem_belief: HeadProblem | None
+    noisy_val: Tensor | None
+    test: Tensor
+
+
+def evaluate_refiners(
+    session: Session, refiners: Sequence[tuple[RefinerSpec, Refiner]]
+) -> tuple[tuple[Evaluation, ...], tuple[Spectrum, ...]]:
+    """Every refiner on the session's trained heads, and the heads' spectra."""
+    wants_belief = any(refiner.uses_belief for _, refiner in refiners)
+    heads = collect(session, wants_belief)
+    evaluations = []
+    refitted: list[dict[str, tuple[float, ...]]] = [{} for _ in heads]
+    for spec, refiner in refiners:
+        started = time.perf_counter()
+        try:
+            paths = [refiner.path(_problem(head, refiner)) for head in heads]
+            evaluation = _evaluate(session, spec, refiner, heads, paths, started)
+            for store, path in zip(refitted, paths, strict=True):
+                if "refitted" in path.diagnostics:
+                    store[spec.label] = tuple(path.diagnostics["refitted"].tolist())
+        except (BenchError, torch.linalg.LinAlgError) as error:
+            evaluation = _failed(spec, heads, started, str(error))
+        evaluations.append(evaluation)
+    spectra = []
+    for position, (head, fitted) in enumerate(zip(heads, refitted, strict=True)):
+        values = torch.linalg.svdvals(head.problem_given.weight)
+        spectra.append(
+            Spectrum(position, tuple(values.tolist()), effective_rank(values), fitted)
+        )
+    return tuple(evaluations), tuple(spectra)
+
+
+def collect(session: Session, wants_belief: bool) -> list[HeadFeatures]:
+    """One feature pass for each head: Gram matrices of the training set in float64, streamed."""
+    method: Method = session.method
+    belief = method.label_belief() if wants_belief else None
+    networks = list(method.predictors())
+    with evaluating(*session.networks):
+        return [_collect_head(session, network, belief) for network in networks]
+
+
+def _collect_head(session: Session, network: object, belief: Tensor | None) -> HeadFeatures:
+    head: torch.nn.Linear = network.head  # type: ignore[attr-defined]
+    features = network.features  # type: ignore[attr-defined]
+    n_classes, q = head.weight.shape
+    weight, bias = head.weight.detach().T.double(), head.bias.detach().double()
+    n = session.run.n
+    zero = {"dtype": torch.float64, "device": session.device}
+    gram, total = torch.zeros(q, q, **zero), torch.zeros(q, **zero)  # type: ignore[call-overload]
+    targets = {"given": torch.nn.functional.one_hot(session.run.labels, n_classes)}
+    if belief is not None:
+        targets["belief"] = belief
+    cross = {name: torch.zeros(q, n_classes, **zero) for name in targets}  # type: ignore[call-overload]
+    for block in torch.arange(n, device=session.device).split(EVALUATION_BATCH):
+        x = session.run.in_blocks(session.train_given.inputs[block], features).double()
+        gram += x.T @ x
+        total += x.sum(0)
+        for name, target in targets.items():
+            cross[name] += x.T @ target[block].double()
+    problems = {
+        name: HeadProblem(
+            weight, bias, gram, cross[name], total, target.double().sum(0), n
+        )
+        for name, target in targets.items()
+    }
+    held = session.noisy_val
+    return HeadFeatures(
+        problems["given"],
+        problems.get("belief"),
+        None if held is None else session.run.in_blocks(held.inputs, features),
+        session.run.in_blocks(session.test.inputs, features),
+    )
+
+
+def _problem(head: HeadFeatures, refiner: Refiner) -> HeadProblem:
+    if refiner.uses_belief:
+        if head.problem_belief is None:
+            raise BenchError(f"{refiner.name} needs the method's label_belief()")
+        return head.problem_belief
+    return head.problem_given
+
+
+def _evaluate(
+    session: Session,
+    spec: RefinerSpec,
+    refiner: Refiner,
+    heads: list[HeadFeatures],
+    paths: list[HeadPath],
+    started: float,
+) -> Evaluation:
+    ks = paths[0].ks
+    if any(path.ks != ks for path in paths):
+        raise BenchError(f"{refiner.name}: heads have paths over different k")
+    test = _accuracies(paths, [head.test for head in heads], session.test)
+    val: list[float] | None = None
+    if session.noisy_val is not None:
+        held = [head.noisy_val for head in heads if head.noisy_val is not None]
+        val = _accuracies(paths, held, session.noisy_val)
+    position = 0
+    if len(ks) > 1:
+        rule = parse_rule(getattr(refiner, "k", "noisy-val"))
+        n_val = 0 if session.noisy_val is None else len(session.noisy_val.labels)
+        values = torch.linalg.svdvals(heads[0].problem_given.weight).cpu().numpy()
+        position = rule.choose(ks, np.asarray(values, dtype=np.float64), val, n_val)
+    return Evaluation(
+        key=spec.evaluation_key,
+        refiner=spec.name,
+        label=spec.label,
+        params=spec.params,
+        source_sha=spec.source_sha,
+        test_accuracy=test[position],
+        noisy_val_accuracy=None if val is None else val[position],
+        k=ks[position] if refiner.has_rank else None,
+        rank=_rank(heads),
+        wall_s=time.perf_counter() - started,
+        curve=tuple(
+            CurvePoint(k, None if val is None else val[i], test[i]) for i, k in enumerate(ks)
+        )
+        if refiner.has_rank
+        else (),
+    )
+
+
+def _accuracies(
+    paths: list[HeadPath], features: list[Tensor], labelled: LabelledTensors
+) -> list[float]:
+    """Accuracy at every k, with the heads' logits averaged; float32 on the session's device."""
+    projected = [x @ path.left.float() for x, path in zip(features, paths, strict=True)]
+    shares = []
+    for position in range(len(paths[0].ks)):
+        logits = sum(
+            (p * path.scale[position].float()) @ path.right.float().T + path.bias[position].float()
+            for p, path in zip(projected, paths, strict=True)
+        )
+        shares.append((logits.argmax(1) == labelled.labels).float().mean())  # type: ignore[union-attr]
+    return [float(value) for value in torch.stack(shares).tolist()]
+
+
+def _failed(
+    spec: RefinerSpec, heads: list[HeadFeatures], started: float, error: str
+) -> Evaluation:
+    return Evaluation(
+        key=spec.evaluation_key,
+        refiner=spec.name,
+        label=spec.label,
+        params=spec.params,
+        source_sha=spec.source_sha,
+        test_accuracy=None,
+        noisy_val_accuracy=None,
+        k=None,
+        rank=_rank(heads),
+        wall_s=time.perf_counter() - started,
+        error=error,
+    )
+
+
+def _rank(heads: list[HeadFeatures]) -> int:
+    return min(heads[0].problem_given.weight.shape)

@@ -1,0 +1,312 @@
+"""Finds plugins: the shipped folders, ``--plugin FILE``, ``LIPBENCH_PLUGINS`` and entry points.
+
+``discover()`` describes every plugin without importing what is already in the catalogue cache;
+``create()`` imports one and makes an instance. A file that fails to import is kept as a broken
+plugin with its error, and hides nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import sys
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import catalogue
+from bench.errors import PluginError, nearest
+from bench.params import Parameter, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import ModuleType
+
+    from bench.api import Plugin
+
+log = logging.getLogger(__name__)
+
+KINDS: dict[str, str] = {
+    "method": "methods",
+    "dataset": "datasets",
+    "noise": "datasets.noise",
+    "refiner": "bench.refine",
+    "backbone": "bench.backbones",
+}
+"""Each kind of plugin and the package whose files are searched for it."""
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """A plugin as the catalogue knows it, without its code.
+
+    Attributes:
+        kind: one of ``KINDS``.
+        name: as suites write it.
+        summary: first line of its docstring.
+        paper: its citation.
+        file: where it is defined.
+        line: where its definition starts.
+        source_sha: hash of the file's code, part of a run's identity.
+        parameters: what suites may set.
+        declared: what it declares (``knows``, ``uses``, ``cost``, …), as JSON values.
+        error: why it cannot be used; empty when it can.
+    """
+
+    kind: str
+    name: str
+    summary: str
+    paper: str
+    file: str
+    line: int
+    source_sha: str
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    declared: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def origin(self) -> str:
+        """``file:line``."""
+        return f"{self.file}:{self.line}"
+
+    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Defaults overlaid with validated values; raises ``PluginError``."""
+        return resolve(self.parameters, given)
+
+
+class Registry:
+    """All plugins of this process, by kind and name."""
+
+    def __init__(self, infos: Iterable[PluginInfo], extra_files: tuple[Path, ...] = ()) -> None:
+        self.extra_files = extra_files
+        """Files named with ``--plugin`` or ``LIPBENCH_PLUGINS``; workers are given them too."""
+        self._found: dict[tuple[str, str], PluginInfo] = {}
+        for info in infos:
+            other = self._found.get((info.kind, info.name))
+            if other is not None and other.file != info.file and not (other.error or info.error):
+                raise PluginError(
+                    f"two {info.kind} plugins are called {info.name!r}: "
+                    f"{other.origin} and {info.origin}; rename one"
+                )
+            if other is None or other.error:
+                self._found[info.kind, info.name] = info
+
+    def all(self, kind: str) -> list[PluginInfo]:
+        """Every plugin of a kind by name, broken ones included."""
+        return sorted((i for (k, _), i in self._found.items() if k == kind), key=lambda i: i.name)
+
+    def get(self, kind: str, name: str) -> PluginInfo:
+        """One usable plugin. Raises ``PluginError`` with the nearest name or the import error."""
+        info = self._found.get((kind, name))
+        if info is None:
+            names = [i.name for i in self.all(kind) if not i.error]
+            raise PluginError(
+                f"unknown {kind} {name!r}{nearest(name, names)} "
+                f"(python -m bench list {_plural(kind)} shows all)"
+            )
+        if info.error:
+            raise PluginError(f"{kind} {name!r} cannot be loaded from {info.origin}: {info.error}")
+        return info
+
+    def create(self, kind: str, name: str, params: Mapping[str, Any]) -> Any:
+        """An instance with resolved parameters; imports the plugin's file."""
+        info = self.get(kind, name)
+        for cls in _plugins_in(import_file(Path(info.file))):
+            if _kind_of(cls) == kind and cls.name == name:
+                return cls(**params)
+        raise PluginError(f"{info.file} no longer defines {kind} {name!r}")
+
+
+def discover(extra: Iterable[str | Path] = ()) -> Registry:
+    """The registry of everything that can be found now.
+
+    Args:
+        extra: plugin files, beside those in ``LIPBENCH_PLUGINS`` (separated like ``PATH``).
+
+    Raises:
+        PluginError: an extra file does not exist, or two plugins share a name.
+    """
+    variable = [f for f in os.environ.get("LIPBENCH_PLUGINS", "").split(os.pathsep) if f]
+    extra_files = []
+    for name in [*variable, *map(str, extra)]:
+        path = Path(name).resolve()
+        if not path.is_file():
+            raise PluginError(f"no plugin file {path}; --plugin takes the path of a .py file")
+        if path not in extra_files:
+            extra_files.append(path)
+    files = [*_shipped_files(), *_entry_point_files()]
+    files += [path for path in extra_files if path not in files]
+    cache = catalogue.load()
+    infos: list[PluginInfo] = []
+    for path in files:
+        infos += _describe_file(path, cache)
+    cache.save()
+    return Registry(infos, tuple(extra_files))
+
+
+def _shipped_files() -> list[Path]:
+    files: list[Path] = []
+    for package in KINDS.values():
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise PluginError(f"package {package} is missing; run: make install")
+        for folder in spec.submodule_search_locations:
+            files += sorted(p.resolve() for p in Path(folder).glob("*.py") if p.name[0] not in "_.")
+    return files
+
+
+def _entry_point_files() -> list[Path]:
+    files = []
+    for point in importlib.metadata.entry_points(group="lipbench.plugins"):
+        try:
+            spec = importlib.util.find_spec(point.value.partition(":")[0])
+        except (ImportError, ValueError) as error:
+            log.warning("entry point %s cannot be found: %s", point.name, error)
+            continue
+        if spec is None or spec.origin is None:
+            log.warning("entry point %s names no file: %s", point.name, point.value)
+        else:
+            files.append(Path(spec.origin).resolve())
+    return files
+
+
+def _describe_file(path: Path, cache: catalogue.Catalogue) -> list[PluginInfo]:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    known = cache.get(path, text)
+    if known is not None:
+        return known
+    try:
+        infos = [_describe(cls, path, text) for cls in _plugins_in(import_file(path))]
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return [catalogue.broken(path, text, _kind_by_folder(path), _reason(error))]
+    cache.put(path, text, infos)
+    return infos
+
+
+def import_file(path: Path) -> ModuleType:
+    """The module of a plugin file, imported once; by its package name when it is shipped."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__file__", None) and Path(str(module.__file__)).resolve() == path:
+            return module
+    for package in sorted(KINDS.values(), key=len, reverse=True):
+        spec = importlib.util.find_spec(package)
+        locations = spec.submodule_search_locations if spec else None
+        if locations and path.parent in [Path(folder).resolve() for folder in locations]:
+            return importlib.import_module(f"{package}.{path.stem}")
+    name = f"lipbench_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _plugins_in(module: ModuleType) -> list[type[Plugin]]:
+    """Plugin classes that the module itself defines (a decorated loss carries its class)."""
+    from bench.api import Plugin
+
+    found = []
+    for value in vars(module).values():
+        cls = getattr(value, "plugin", value)
+        if (
+            isinstance(cls, type)
+            and issubclass(cls, Plugin)
+            and cls.__module__ == module.__name__
+            and isinstance(getattr(cls, "name", None), str)
+            and cls not in found
+        ):
+            found.append(cls)
+    return found
+
+
+def _kind_of(cls: type[Plugin]) -> str:
+    from bench import api
+
+    bases = {
+        "method": api.Method,
+        "dataset": api.Dataset,
+        "noise": api.Noise,
+        "refiner": api.Refiner,
+        "backbone": api.Backbone,
+    }
+    for kind, base in bases.items():
+        if issubclass(cls, base):
+            return kind
+    raise PluginError(f"{cls.__name__} is no Method, Dataset, Noise, Refiner or Backbone")
+
+
+DECLARED = {
+    "method": ("family", "knows", "uses", "n_networks", "cost", "paper_params", "predicts"),
+    "dataset": ("class_names", "official_size", "bundled"),
+    "noise": (),
+    "refiner": ("uses_belief", "has_rank"),
+    "backbone": (),
+}
+"""The class attributes that the catalogue keeps for each kind."""
+
+
+def _describe(cls: type[Plugin], path: Path, text: str) -> PluginInfo:
+    import inspect
+
+    from bench.source import source_sha
+
+    kind = _kind_of(cls)
+    declared = {key: _jsonable(getattr(cls, key)) for key in DECLARED[kind]}
+    _check_declared(cls, declared)
+    summary = (inspect.getdoc(cls) or "").partition("\n")[0].strip()
+    line = catalogue.definition_line(text, cls.__name__)
+    parameters = cls.parameters()
+    resolve(parameters, {})
+    return PluginInfo(
+        kind, cls.name, summary, cls.paper, str(path), line, source_sha(text), parameters, declared
+    )
+
+
+def _check_declared(cls: type[Plugin], declared: dict[str, Any]) -> None:
+    from bench.api import KNOWLEDGE, USES
+
+    for attribute, valid in (("knows", KNOWLEDGE), ("uses", USES)):
+        for name in declared.get(attribute, ()):
+            if name not in valid:
+                raise PluginError(f"{cls.name}: {attribute} has {name!r}{nearest(name, valid)}")
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, (frozenset, set)):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return list(value)
+    if hasattr(value, "items"):
+        return {key: _jsonable(item) for key, item in value.items()}
+    return value
+
+
+def _kind_by_folder(path: Path) -> str:
+    return {"datasets": "dataset", "noise": "noise", "refine": "refiner"}.get(
+        path.parent.name, "backbone" if path.parent.name == "backbones" else "method"
+    )
+
+
+def _plural(kind: str) -> str:
+    return f"{kind}s"
+
+
+def _reason(error: BaseException) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({last[0].filename}:{last[0].lineno})" if last else ""
+    if isinstance(error, SyntaxError):
+        where = f" ({error.filename}:{error.lineno})"
+        return f"SyntaxError: {error.msg}{where}"
+    return f"{type(error).__name__}: {error}{where}"

@@ -1,0 +1,320 @@
+"""Suites: a YAML file crosses data sets, noises, methods, seeds and refiners under one protocol.
+
+``load_suite`` reads a shipped suite by name or a file by path, follows ``extends``, applies a
+budget, and returns a validated ``Suite``. Every error names the file and the line.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+
+from bench import yaml_marks
+from bench.errors import PluginError, SpecError, nearest
+from bench.protocol import Item, Named, Protocol, Strict
+
+if TYPE_CHECKING:
+    from bench.registry import Registry
+    from bench.yaml_marks import Marked, Path_
+
+SUITES = Path(__file__).parent / "suites"
+
+
+class When(Strict):
+    """Selects runs: every axis that is given must match by name."""
+
+    dataset: str | None = None
+    noise: str | None = None
+    method: str | None = None
+    refiner: str | None = None
+
+
+class Override(Strict):
+    """Method parameters that hold only for some data sets or noises."""
+
+    when: When
+    params: dict[str, Any]
+
+
+def _seeds(value: Any) -> Any:
+    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=2**31)], ...],
+    BeforeValidator(_seeds),
+    Field(min_length=1, description="a count (3 means 0, 1, 2) or a list"),
+]
+
+
+class Budget(Strict):
+    """A named size of a suite: whatever it gives replaces the suite's own."""
+
+    description: str = ""
+    protocol: dict[str, Any] = Field({}, description="keys of the protocol to change")
+    datasets: tuple[Item, ...] | None = None
+    noises: tuple[Item, ...] | None = None
+    methods: tuple[Item, ...] | None = None
+    refiners: tuple[Item, ...] | None = None
+    seeds: Seeds | None = None
+
+
+class Suite(Strict):
+    """A validated suite at one budget. Every plugin in it exists and has valid parameters."""
+
+    suite: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="the suite's name")
+    budget: str = Field("", description="filled in when a budget is chosen")
+    title: str = ""
+    description: str = ""
+    datasets: tuple[Item, ...] = Field(min_length=1)
+    noises: tuple[Item, ...] = Field(min_length=1)
+    methods: tuple[Item, ...] = Field(min_length=1)
+    refiners: tuple[Item, ...] = (Named(name="off"), Named(name="lip"))
+    seeds: Seeds = (0, 1, 2)
+    protocol: Protocol = Protocol()
+    overrides: tuple[Override, ...] = ()
+    exclude: tuple[When, ...] = ()
+    budgets: dict[str, Budget] = {}
+    default_budget: str = ""
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed is given twice")
+        return seeds
+
+
+AXES = {"datasets": "dataset", "noises": "noise", "methods": "method", "refiners": "refiner"}
+"""The lists of a suite and the kind of plugin in each."""
+
+
+def suite_names() -> list[str]:
+    """The shipped suites."""
+    return sorted(path.stem for path in SUITES.glob("*.yaml"))
+
+
+def load_suite(name: str, budget: str | None, registry: Registry) -> Suite:
+    """A suite by shipped name or file path, at one budget (None: its default).
+
+    Raises:
+        SpecError: ``file:line: what is wrong``, with the nearest valid name.
+    """
+    marked = _extended(_find(name))
+    suite = _validated(marked, Suite)
+    chosen = budget or suite.default_budget
+    if suite.budgets or chosen:
+        if chosen not in suite.budgets:
+            raise SpecError(
+                f"{marked.file}: suite {suite.suite!r} has no budget {chosen!r}"
+                f"{nearest(chosen, suite.budgets)}"
+            )
+        marked = _at_budget(marked, chosen)
+        suite = _validated(marked, Suite)
+    return _with_plugins_checked(suite, marked, registry)
+
+
+def _find(name: str) -> Path:
+    shipped = SUITES / f"{name}.yaml"
+    if shipped.exists():
+        return shipped
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or path.exists():
+        if not path.is_file():
+            raise SpecError(f"{name}: no such suite file")
+        return path
+    raise SpecError(
+        f"unknown suite {name!r}{nearest(name, suite_names())} "
+        f"(python -m bench list suites shows all; a path to a YAML file works too)"
+    )
+
+
+def _extended(path: Path, seen: tuple[Path, ...] = ()) -> Marked:
+    """A suite file over the one it ``extends``: mappings merge key by key, lists are replaced."""
+    own = yaml_marks.load(path)
+    if not isinstance(own.data, dict):
+        raise SpecError(f"{path}:1: a suite is a mapping of keys such as 'datasets' and 'methods'")
+    base_name = own.data.pop("extends", None)
+    if base_name is None:
+        return own
+    if not isinstance(base_name, str):
+        raise SpecError(f"{own.where(('extends',))}: extends takes one suite name or file")
+    beside = path.parent / base_name
+    base_path = beside if beside.is_file() else _find_base(base_name, own)
+    if base_path.resolve() in (path.resolve(), *seen):
+        raise SpecError(f"{own.where(('extends',))}: {base_name} extends itself")
+    base = _extended(base_path, (*seen, path.resolve()))
+    return _merge(base, own)
+
+
+def _find_base(name: str, own: Marked) -> Path:
+    try:
+        return _find(name)
+    except SpecError as error:
+        raise SpecError(f"{own.where(('extends',))}: {error}") from None
+
+
+def _merge(base: Marked, own: Marked, at: Path_ = ()) -> Marked:
+    data, lines = _merge_values(base.data, own.data, at, dict(base.lines), own.lines)
+    return yaml_marks.Marked(data, lines, own.file)
+
+
+def _merge_values(
+    base: Any,
+    own: Any,
+    at: Path_,
+    lines: dict[Path_, tuple[str, int]],
+    own_lines: dict[Path_, tuple[str, int]],
+) -> tuple[Any, dict[Path_, tuple[str, int]]]:
+    if isinstance(base, dict) and isinstance(own, dict):
+        merged = dict(base)
+        for key, value in own.items():
+            path = (*at, key)
+            if key in own_lines or path in own_lines:
+                lines[path] = own_lines[path]
+            merged[key], lines = _merge_values(base.get(key), value, path, lines, own_lines)
+        return merged, lines
+    lines = {path: line for path, line in lines.items() if path[: len(at)] != at or path == at}
+    lines.update({path: line for path, line in own_lines.items() if path[: len(at)] == at})
+    return own, lines
+
+
+def _at_budget(marked: Marked, name: str) -> Marked:
+    """The suite with one budget's values put in place of its own."""
+    given = {k: v for k, v in marked.data["budgets"][name].items() if k != "description"}
+    prefix = ("budgets", name)
+    moved = {p[2:]: line for p, line in marked.lines.items() if p[:2] == prefix and len(p) > 2}
+    base = yaml_marks.Marked({**marked.data, "budget": name}, marked.lines, marked.file)
+    return _merge(base, yaml_marks.Marked(given, moved, marked.file))
+
+
+def _validated(marked: Marked, model: type[Suite]) -> Suite:
+    try:
+        return model.model_validate(marked.data)
+    except ValidationError as error:
+        problems = [_problem(marked, dict(e)) for e in error.errors()]
+        raise SpecError("\n".join(dict.fromkeys(problems))) from None
+
+
+def _problem(marked: Marked, error: dict[str, Any]) -> str:
+    loc: Path_ = tuple(error["loc"])
+    where = marked.where(loc)
+    inside = ".".join(str(part) for part in loc[:-1])
+    if error["type"] == "extra_forbidden":
+        hint = nearest(str(loc[-1]), _keys_at(loc[:-1]))
+        return f"{where}: unknown key {str(loc[-1])!r}{f' in {inside}' if inside else ''}{hint}"
+    if error["type"] == "missing":
+        return f"{where}: {f'{inside} needs' if inside else 'a suite needs'} the key {loc[-1]!r}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {'.'.join(map(str, loc))}: {message[0].lower()}{message[1:]}"
+
+
+def _keys_at(loc: Path_) -> list[str]:
+    """The valid keys of the mapping at ``loc``, from the models themselves."""
+    model: Any = Suite
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        if model is Suite and part == "budgets":
+            model = Budget
+            continue
+        if model is Budget and part not in Budget.model_fields:
+            continue  # the budget's own name
+        model = {
+            "protocol": Protocol,
+            "overrides": Override,
+            "when": When,
+            "exclude": When,
+            **{axis: Named for axis in AXES},
+            "backbone": Named,
+        }.get(str(part)) or getattr(
+            getattr(model, "model_fields", {}).get(part), "annotation", None
+        )
+    return list(getattr(model, "model_fields", {}))
+
+
+def _with_plugins_checked(suite: Suite, marked: Marked, registry: Registry) -> Suite:
+    """Names and parameters of all plugins checked; grids expanded into one item each."""
+    expanded: dict[str, Any] = {}
+    for axis, kind in AXES.items():
+        items = []
+        for position, item in enumerate(getattr(suite, axis)):
+            path: Path_ = (axis, position)
+            try:
+                info = registry.get(kind, item.name)
+                for params in grid(item.params):
+                    info.resolve(params)
+                    items.append(Named(name=item.name, params=params))
+            except PluginError as error:
+                raise SpecError(f"{marked.where((*path, item.name))}: {_about(item, error)}") from None
+        expanded[axis] = tuple(items)
+    backbone = suite.protocol.backbone
+    try:
+        registry.get("backbone", backbone.name).resolve(backbone.params)
+    except PluginError as error:
+        where = marked.where(("protocol", "backbone"))
+        raise SpecError(f"{where}: {_about(backbone, error)}") from None
+    for key, rules in (("overrides", [o.when for o in suite.overrides]), ("exclude", suite.exclude)):
+        for position, when in enumerate(rules):
+            _check_when(when, suite, marked.where((key, position)))
+    return suite.model_copy(update=expanded)
+
+
+def _about(item: Named, error: PluginError) -> str:
+    text = str(error)
+    return text if text.startswith(("unknown", "method", "dataset", "noise", "refiner", "backbone")) \
+        and not text.startswith("unknown parameter") else f"{item.name}: {text}"
+
+
+def _check_when(when: When, suite: Suite, where: str) -> None:
+    if not when.model_fields_set:
+        raise SpecError(f"{where}: it selects nothing; give dataset, noise, method or refiner")
+    for axis, kind in AXES.items():
+        name = getattr(when, kind)
+        names = {item.name for item in getattr(suite, axis)}
+        for budget in suite.budgets.values():
+            names |= {item.name for item in getattr(budget, axis) or ()}
+        if name is not None and name not in names:
+            raise SpecError(f"{where}: no {kind} {name!r} in this suite{nearest(name, names)}")
+
+
+def grid(params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Parameter sets of an item: ``grid: {a: [1, 2]}`` becomes one set for each combination."""
+    axes = params.get("grid")
+    if axes is None:
+        return [params]
+    fixed = {key: value for key, value in params.items() if key != "grid"}
+    if not isinstance(axes, dict) or not all(isinstance(v, list) and v for v in axes.values()):
+        raise PluginError("grid takes lists: {grid: {beta: [0.7, 0.9]}}")
+    return [
+        {**fixed, **dict(zip(axes, values, strict=True))}
+        for values in itertools.product(*axes.values())
+    ]
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a suite file, for editors."""
+    schema = Suite.model_json_schema()
+    schema["properties"].pop("budget")
+    schema["properties"]["extends"] = {
+        "type": "string",
+        "description": "a shipped suite or a file beside this one, to start from",
+    }
+    item = {"anyOf": [{"type": "string"}, {"type": "object", "maxProperties": 1}]}
+    for definition in (schema, *schema["$defs"].values()):
+        for axis in AXES:
+            if axis in definition.get("properties", {}):
+                definition["properties"][axis] = {"type": "array", "items": item}
+        if "backbone" in definition.get("properties", {}):
+            definition["properties"]["backbone"] = item
+        if "seeds" in definition.get("properties", {}):
+            definition["properties"]["seeds"] = {
+                "anyOf": [
+                    {"type": "integer", "minimum": 1},
+                    {"type": "array", "items": {"type": "integer"}},
+                ]
+            }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

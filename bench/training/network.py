@@ -1,0 +1,50 @@
+"""A backbone with its linear classifier, in the precision of the run."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bench.api import Backbone
+
+
+class ClassifierNetwork(nn.Module):
+    """``forward(x) = head(features(x))``; the body may run in bfloat16, what it returns is float32.
+
+    Losses therefore always see float32 logits, and refiners float32 features.
+    """
+
+    def __init__(self, body: nn.Module, n_features: int, n_classes: int, precision: str) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Linear(n_features, n_classes)
+        self._bf16 = precision == "bf16"
+
+    def features(self, x: Tensor) -> Tensor:
+        """Penultimate features ``(b, q)`` float32."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bf16):
+            found: Tensor = self.body(x)
+        return found.float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``(b, C)`` float32."""
+        logits: Tensor = self.head(self.features(x))
+        return logits
+
+
+def build_network(
+    backbone: Backbone,
+    shape: tuple[int, ...],
+    n_classes: int,
+    *,
+    seed: int,
+    device: torch.device,
+    precision: str,
+) -> ClassifierNetwork:
+    """A network whose initial weights depend on ``seed`` alone (not on the device)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        body, n_features = backbone.build(shape)
+        network = ClassifierNetwork(body, n_features, n_classes, precision)
+    layout = torch.channels_last if len(shape) == 3 else torch.contiguous_format
+    return network.to(device, memory_format=layout)

@@ -1,0 +1,208 @@
+"""One training from first batch to last epoch, resumable at every epoch."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.api import DataInfo, Method, Split
+from bench.data.noise import NoiseArtefact
+from bench.data.split import noisy_split
+from bench.errors import BenchError
+from bench.identity import axis_seed
+from bench.protocol import Protocol
+from bench.records import EpochRecord
+from bench.training.batches import Normaliser, to_device
+from bench.training.context import Known, RunContext, evaluating
+from bench.training.network import build_network
+from bench.training.optimise import build_optimiser, build_schedule
+from bench.training.precision import resolve
+
+AUDIT_SAMPLES = 2000
+"""How many training samples the fit to given and true labels is measured on, at most."""
+
+
+class Diverged(BenchError):
+    """The loss or the logits are no longer finite."""
+
+
+@dataclass(frozen=True)
+class LabelledTensors:
+    """Inputs on the device with one kind of labels."""
+
+    inputs: Tensor
+    labels: Tensor
+
+
+class Session:
+    """Trains one method on one noise artefact at one seed.
+
+    True training labels stay in this object, for the audit of what was memorised; the method is
+    given only a ``RunContext``, which has none unless the method declares that it needs them.
+    """
+
+    def __init__(
+        self,
+        *,
+        method: Method,
+        backbone: Any,
+        protocol: Protocol,
+        info: DataInfo,
+        train: Split,
+        test: Split,
+        artefact: NoiseArtefact,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.method = method
+        self.protocol = protocol
+        self.seed = seed
+        self.device = device
+        self.precision = resolve(protocol.precision, device)
+        self.epoch = 0
+        inputs = to_device(train, device)
+        kept, held = noisy_split(
+            artefact.labels,
+            protocol.noisy_validation,
+            axis_seed("split", artefact.sha, protocol.noisy_validation, seed),
+        )
+        given = torch.from_numpy(artefact.labels).to(device)
+        true = torch.from_numpy(np.array(train.labels)).to(device)
+        rows, held_rows = (torch.from_numpy(part).to(device) for part in (kept, held))
+        self.train_given = LabelledTensors(inputs[rows], given[rows])
+        self.noisy_val = LabelledTensors(inputs[held_rows], given[held_rows]) if len(held) else None
+        self.test = LabelledTensors(
+            to_device(test, device), torch.from_numpy(np.array(test.labels)).to(device)
+        )
+        self._train_true = true[rows]
+        self.run = RunContext(
+            inputs=self.train_given.inputs,
+            labels=self.train_given.labels,
+            n_classes=info.n_classes,
+            n_epochs=protocol.epochs,
+            batch_size=protocol.batch_size,
+            augmentation=protocol.augmentation,
+            normaliser=Normaliser.of(self.train_given.inputs),
+            known=Known(method.name, self._told(artefact)),
+            seed=seed,
+            fingerprint=info.fingerprint,
+            gradient_clip=protocol.gradient_clip,
+        )
+        self.networks = tuple(
+            build_network(
+                backbone,
+                info.shape,
+                info.n_classes,
+                seed=axis_seed("init", protocol.backbone.model_dump(), position, seed),
+                device=device,
+                precision=self.precision,
+            )
+            for position in range(method.n_networks)
+        )
+        method.run = self.run
+        method.networks = self.networks
+        self._seed_globals(0)
+        method.setup()
+        parameters = itertools.chain(*(network.parameters() for network in self.networks))
+        self.optimiser = build_optimiser(protocol.optimiser, parameters)
+        self.schedule = build_schedule(protocol.schedule, self.optimiser, protocol.epochs)
+        self.run.attach(self.optimiser)
+
+    @property
+    def n_parameters(self) -> int:
+        """Trained numbers of all networks together."""
+        return sum(p.numel() for network in self.networks for p in network.parameters())
+
+    def epochs(self) -> Iterator[EpochRecord]:
+        """Train the epochs that remain, measuring each.
+
+        Raises:
+            Diverged: the loss or the logits are not finite; records given so far stand.
+        """
+        started = time.perf_counter()
+        while self.epoch < self.protocol.epochs:
+            lr = float(self.optimiser.param_groups[0]["lr"])
+            self._seed_globals(self.epoch + 1)
+            for network in self.networks:
+                network.train()
+            train_loss = self.method.train_epoch(self.epoch)
+            self.method.on_epoch_end(self.epoch)
+            self.schedule.step()
+            self.epoch += 1
+            if not math.isfinite(train_loss):
+                raise Diverged(f"the training loss is {train_loss} in epoch {self.epoch}")
+            yield self._measure(train_loss, lr, started)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on after the last full epoch."""
+        return {
+            "epoch": self.epoch,
+            "method": self.method.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from ``state_dict``; what follows equals the uninterrupted training."""
+        self.epoch = state["epoch"]
+        self.method.load_state_dict(state["method"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """The method's prediction ``(n, C)`` in evaluation mode."""
+        with evaluating(*self.networks):
+            return self.run.in_blocks(inputs, self.method.logits)
+
+    def _told(self, artefact: NoiseArtefact) -> dict[str, Any]:
+        """What the method declared, and nothing else."""
+        told: dict[str, Any] = {}
+        if "noise_rate" in self.method.knows:
+            told["noise_rate"] = artefact.rate
+        if "transition_matrix" in self.method.knows:
+            matrix = artefact.matrix if artefact.nominal is None else artefact.nominal
+            told["transition_matrix"] = torch.tensor(
+                matrix, dtype=torch.float32, device=self.device
+            )
+        return told
+
+    def _seed_globals(self, epoch: int) -> None:
+        """Layers such as dropout draw from the global generators: make an epoch repeatable."""
+        seed = axis_seed("global", self.seed, epoch)
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 - a plugin's library may draw from it
+        random.seed(seed)
+
+    def _measure(self, train_loss: float, lr: float, started: float) -> EpochRecord:
+        audit = slice(0, AUDIT_SAMPLES)
+        guess = self.logits(self.train_given.inputs[audit]).argmax(1)
+        test_logits = self.logits(self.test.inputs)
+        if not bool(torch.isfinite(test_logits).all()):
+            raise Diverged(f"the logits are not finite after epoch {self.epoch}")
+        val_accuracy = None
+        if self.noisy_val is not None:
+            val_guess = self.logits(self.noisy_val.inputs).argmax(1)
+            val_accuracy = _share(val_guess, self.noisy_val.labels)
+        return EpochRecord(
+            epoch=self.epoch,
+            train_loss=train_loss,
+            fit_given=_share(guess, self.train_given.labels[audit]),
+            fit_true=_share(guess, self._train_true[audit]),
+            noisy_val_accuracy=val_accuracy,
+            test_accuracy=_share(test_logits.argmax(1), self.test.labels),
+            lr=lr,
+            wall_s=time.perf_counter() - started,
+        )
+
+
+def _share(guess: Tensor, labels: Tensor) -> float:
+    return float((guess == labels).float().mean())
