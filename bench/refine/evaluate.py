@@ -158,14 +158,14 @@ def _accuracies(
 ) -> list[float]:
     """Accuracy at every k, with the heads' logits averaged; float32 on the session's device."""
     projected = [x @ path.left.float() for x, path in zip(features, paths, strict=True)]
-    shares = []
+    hits = []
     for position in range(len(paths[0].ks)):
         logits = sum(
             (p * path.scale[position].float()) @ path.right.float().T + path.bias[position].float()
             for p, path in zip(projected, paths, strict=True)
         )
-        shares.append((logits.argmax(1) == labelled.labels).float().mean())  # type: ignore[union-attr]
-    return [float(value) for value in torch.stack(shares).tolist()]
+        hits.append((logits.argmax(1) == labelled.labels).sum())  # type: ignore[union-attr]
+    return [int(count) / len(labelled.labels) for count in torch.stack(hits).tolist()]
 
 
 def _failed(

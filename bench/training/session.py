@@ -205,4 +205,4 @@ class Session:
 
 
 def _share(guess: Tensor, labels: Tensor) -> float:
-    return float((guess == labels).float().mean())
+    return int((guess == labels).sum()) / len(labels)

@@ -1,0 +1,187 @@
+"""The tables of a suite: built once from statistics, shown in any format."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.stats.frame import BLOCK
+from bench.stats.gains import by_cell, overall
+from bench.stats.leaderboard import cells, leaderboard, missing_cells
+
+BADGES = {
+    "noise_rate": "rate",
+    "transition_matrix": "T",
+    "clean_subset": "clean",
+    "two_networks": "2 nets",
+    "strong_augmentation": "strong aug.",
+    "pretraining": "pre-trained",
+}
+"""What a method is told or uses, in a word."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table of text cells, with the sentences that belong under it.
+
+    Attributes:
+        best: (row, column) of the cells to stress.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    best: frozenset[tuple[int, int]] = frozenset()
+
+
+def percent(value: float, half: float = math.nan) -> str:
+    """``93.21 ± 0.40`` from shares; a dash where there is nothing."""
+    if math.isnan(value):
+        return "–"
+    text = f"{100 * value:.2f}"
+    return text if math.isnan(half) else f"{text} ± {100 * half:.2f}"
+
+
+def points(value: float) -> str:
+    """A difference in percentage points with its sign; a plain 0 when nothing changed."""
+    if math.isnan(value):
+        return "–"
+    return "0" if value == 0 else f"{100 * value:+.2f}"
+
+
+def leaderboard_table(
+    results: pd.DataFrame, methods: pd.DataFrame, refiner: str = "off", title: str = ""
+) -> Table:
+    """Methods by average rank, with a column for every block."""
+    board = leaderboard(results, refiner)
+    found = cells(results, refiner)
+    blocks = [tuple(block) for block in found[BLOCK].drop_duplicates().itertuples(index=False)]
+    one_dataset = len({dataset for dataset, _ in blocks}) == 1
+    badges = _badges(methods)
+    indexed = found.set_index(["dataset", "noise", "method"])
+    best_of = found.groupby(BLOCK)["mean"].max() if len(found) else {}
+    rows, best = [], set()
+    for number, entry in enumerate(board.itertuples()):
+        row = [
+            "–" if math.isnan(entry.rank) else f"{entry.rank:.2f}",
+            str(entry.method),
+            badges.get(str(entry.method), ""),
+            percent(entry.mean),
+        ]
+        for block in blocks:
+            key = (*block, entry.method)
+            if key in indexed.index:
+                cell = indexed.loc[key]
+                if cell["mean"] == best_of[block]:
+                    best.add((number, len(row)))
+                row.append(percent(cell["mean"], (cell["high"] - cell["low"]) / 2))
+            else:
+                row.append("missing")
+        rows.append(tuple(row))
+    headings = [noise if one_dataset else f"{dataset} {noise}" for dataset, noise in blocks]
+    return Table(
+        title or f"Leaderboard, refiner {refiner}",
+        ("rank", "method", "told / uses", "mean", *headings),
+        tuple(rows),
+        tuple(_leaderboard_notes(results, refiner, found)),
+        frozenset(best),
+    )
+
+
+def _badges(methods: pd.DataFrame) -> dict[str, str]:
+    return {
+        str(m.method): ", ".join(BADGES.get(x, x) for x in [*m.knows, *m.uses])
+        for m in methods.itertuples()
+    }
+
+
+def _leaderboard_notes(results: pd.DataFrame, refiner: str, found: pd.DataFrame) -> list[str]:
+    notes = [
+        "Test accuracy of the last epoch in %, mean ± 95 % Student t interval over seeds; "
+        "rank is the average over the columns, 1 is best."
+    ]
+    if len(found) and found["seeds"].min() < 3:
+        notes.append("Fewer than three seeds in some cells: differences there say little.")
+    holes = missing_cells(results, refiner)
+    if len(holes):
+        first = holes.iloc[0]
+        notes.append(
+            f"{len(holes)} cells are missing (the first: {first['method']} on "
+            f"{first['dataset']}, {first['noise']}); methods with holes are not ranked."
+        )
+    return notes
+
+
+def gains_table(results: pd.DataFrame) -> Table:
+    """Every refiner over all cells, losses beside gains."""
+    rows = []
+    frame = overall(results)
+    for entry in frame.itertuples():
+        interval = "–"
+        if not math.isnan(entry.low):
+            interval = f"{points(entry.low)} … {points(entry.high)}"
+        rows.append(
+            (
+                str(entry.refiner),
+                points(entry.gain),
+                interval,
+                str(entry.wins),
+                str(entry.ties),
+                str(entry.losses),
+                points(entry.worst),
+                "–" if math.isnan(entry.p) else f"{entry.p:.3f}",
+                str(entry.cells),
+            )
+        )
+    return Table(
+        "Gain of each refiner over off",
+        ("refiner", "gain", "95 % interval", "wins", "ties", "losses", "worst cell", "p", "cells"),
+        tuple(rows),
+        (
+            "Percentage points of test accuracy, from the same trained weights; seeds averaged "
+            "inside a cell, bootstrap interval and Wilcoxon test (Holm) over cells.",
+        ),
+    )
+
+
+def gain_cells_table(results: pd.DataFrame, refiner: str = "lip") -> Table:
+    """One refiner's gain in every cell: methods down, blocks across."""
+    frame = by_cell(results)
+    frame = frame[frame["refiner"] == refiner]
+    blocks = [tuple(block) for block in frame[BLOCK].drop_duplicates().itertuples(index=False)]
+    one_dataset = len({dataset for dataset, _ in blocks}) == 1
+    indexed = frame.set_index(["dataset", "noise", "method"])["gain"]
+    rows = []
+    for method in dict.fromkeys(frame["method"]):
+        row = [str(method)]
+        for block in blocks:
+            key = (*block, method)
+            row.append(points(float(indexed[key])) if key in indexed.index else "missing")
+        rows.append(tuple(row))
+    headings = [noise if one_dataset else f"{dataset} {noise}" for dataset, noise in blocks]
+    return Table(
+        f"Gain of {refiner} in each cell",
+        ("method", *headings),
+        tuple(rows),
+        ("Mean paired gain over seeds, percentage points; minus is harm.",),
+    )
+
+
+def suite_tables(results: pd.DataFrame, methods: pd.DataFrame) -> list[Table]:
+    """What a run ends with, and what a report holds."""
+    tables = [leaderboard_table(results, methods)]
+    gained = overall(results)
+    if len(gained):
+        tables.append(gains_table(results))
+        tables += [gain_cells_table(results, str(refiner)) for refiner in gained["refiner"]]
+    return tables
+
+
+def as_frame(table: Table) -> pd.DataFrame:
+    """The table as a frame of text."""
+    rows: list[Any] = [list(row) for row in table.rows]
+    return pd.DataFrame(rows, columns=list(table.columns))

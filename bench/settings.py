@@ -1,0 +1,65 @@
+"""Facts of this machine: where things are and what runs them. None of it enters an identity."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import BenchError, nearest
+
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options that every command shares; each has an environment variable of its own."""
+
+    db: Path
+    data_dir: Path
+    device: str = "auto"
+    jobs: int | None = None
+    threads: int | None = None
+
+    @property
+    def cores(self) -> int:
+        """Cores this process may use."""
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def resolved_device(self) -> str:
+        """The device that ``auto`` means here. Imports torch only when it must look."""
+        if self.device not in DEVICES:
+            raise BenchError(f"unknown device {self.device!r}{nearest(self.device, DEVICES)}")
+        if self.device == "cpu":
+            return "cpu"
+        import torch
+
+        available = {
+            "cuda": torch.cuda.is_available,
+            "mps": torch.backends.mps.is_available,
+            "xpu": lambda: hasattr(torch, "xpu") and torch.xpu.is_available(),
+        }
+        if self.device == "auto":
+            return next((name for name, is_there in available.items() if is_there()), "cpu")
+        if not available[self.device]():
+            raise BenchError(
+                f"device {self.device!r} is not available to torch {torch.__version__} here; "
+                f"use --device auto"
+            )
+        return self.device
+
+    def resolved_jobs(self, device: str, trainings: int) -> int:
+        """Slots: as asked, else one an accelerator, else one a core."""
+        if self.jobs is not None:
+            return max(1, min(self.jobs, max(1, trainings)))
+        if device != "cpu":
+            if device == "cuda":
+                import torch
+
+                return max(1, min(torch.cuda.device_count(), trainings))
+            return 1
+        return max(1, min(self.cores, trainings))
+
+    def resolved_threads(self, jobs: int) -> int:
+        """Threads a training: as asked, else the cores shared out over the slots."""
+        return self.threads or max(1, self.cores // jobs)

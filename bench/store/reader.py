@@ -1,0 +1,141 @@
+"""Reading results, as tidy frames; never writes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the database knows of one training.
+
+    Attributes:
+        status: ``done``, ``missing``, or how the last attempt failed.
+        evaluations: keys of the evaluations it has.
+    """
+
+    status: str
+    evaluations: frozenset[str]
+
+
+def progress(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, Progress]:
+    """State of trainings by key; one that was never planned is absent."""
+    wanted = json.dumps(list(keys))
+    statuses = dict(
+        connection.execute(
+            "SELECT training_key, status FROM training_status "
+            "WHERE training_key IN (SELECT value FROM json_each(?))",
+            [wanted],
+        ).fetchall()
+    )
+    evaluations: dict[str, set[str]] = {}
+    for key, evaluation in connection.execute(
+        "SELECT t.training_key, e.evaluation_key FROM evaluations e "
+        "JOIN trainings t ON t.id = e.training_id "
+        "WHERE t.training_key IN (SELECT value FROM json_each(?))",
+        [wanted],
+    ):
+        evaluations.setdefault(key, set()).add(evaluation)
+    return {
+        key: Progress(status, frozenset(evaluations.get(key, ())))
+        for key, status in statuses.items()
+    }
+
+
+def boards(connection: sqlite3.Connection) -> pd.DataFrame:
+    """Every board with what is planned and done, the latest first."""
+    return pd.read_sql_query(
+        """
+        SELECT b.board, b.suite, b.budget, b.title, b.data, b.planned_at,
+          count(*) FILTER (WHERE s.status = 'done') AS done,
+          count(*) FILTER (WHERE s.status NOT IN ('done', 'missing')) AS failed,
+          count(s.training_id) AS planned
+        FROM boards b
+        LEFT JOIN board_trainings bt ON bt.board = b.board
+        LEFT JOIN training_status s ON s.training_id = bt.training_id
+        GROUP BY b.board ORDER BY b.planned_at DESC, b.suite, b.budget
+        """,
+        connection,
+    )
+
+
+def results(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
+    """One row a training and refiner of a board.
+
+    Columns: dataset, noise, method, seed, refiner, test_accuracy, noisy_val_accuracy, k, rank,
+    curve, error, training_key.
+    """
+    return pd.read_sql_query(
+        "SELECT dataset, noise, method, seed, refiner, test_accuracy, noisy_val_accuracy, k, rank, "
+        "curve, error, training_key FROM results WHERE board = ?",
+        connection,
+        params=(board,),
+    )
+
+
+def planned(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
+    """Every training that a board asks for, in order, with its status and last error."""
+    return pd.read_sql_query(
+        """
+        SELECT bt.position, bt.dataset, bt.noise, bt.method, t.seed, s.status, t.training_key,
+          coalesce((SELECT error FROM attempts a WHERE a.training_id = t.id
+                    ORDER BY attempt DESC LIMIT 1), '') AS error
+        FROM board_trainings bt
+        JOIN trainings t ON t.id = bt.training_id
+        JOIN training_status s ON s.training_id = t.id
+        WHERE bt.board = ? ORDER BY bt.position
+        """,
+        connection,
+        params=(board,),
+    )
+
+
+def excluded(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
+    """Cells that a board leaves out, with reasons."""
+    return pd.read_sql_query(
+        "SELECT dataset, noise, method, reason FROM board_excluded WHERE board = ?",
+        connection,
+        params=(board,),
+    )
+
+
+def methods(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
+    """Methods of a board as they declared themselves: paper, knows, uses, cost, seconds."""
+    frame = pd.read_sql_query(
+        """
+        SELECT bt.method AS method, p.name, p.summary, p.paper, p.declared,
+          avg(a.train_s) AS train_s
+        FROM board_trainings bt
+        JOIN trainings t ON t.id = bt.training_id
+        JOIN plugins p ON p.kind = 'method' AND p.name = t.method
+          AND p.source_sha = t.method_source_sha
+        LEFT JOIN attempts a ON a.training_id = t.id AND a.status = 'done'
+        WHERE bt.board = ?
+        GROUP BY bt.method ORDER BY min(bt.position)
+        """,
+        connection,
+        params=(board,),
+    )
+    declared = frame.pop("declared").map(json.loads)
+    for column in ("knows", "uses", "cost", "family"):
+        frame[column] = [entry.get(column) for entry in declared]
+    return frame
+
+
+def seconds_per_unit(connection: sqlite3.Connection) -> pd.DataFrame:
+    """Training seconds of past attempts by method, protocol and device, for estimates."""
+    return pd.read_sql_query(
+        """
+        SELECT t.method, t.protocol_sha, t.fingerprint, a.device, a.threads,
+          avg(a.wall_s) AS wall_s
+        FROM attempts a JOIN trainings t ON t.id = a.training_id
+        WHERE a.status = 'done'
+        GROUP BY t.method, t.protocol_sha, t.fingerprint, a.device, a.threads
+        """,
+        connection,
+    )
