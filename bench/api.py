@@ -446,5 +446,3 @@ class Refiner(Plugin):
     def path(self, problem: HeadProblem) -> HeadPath:
         """The refined heads. May raise ``BenchError`` when the problem has no answer."""
         raise NotImplementedError
-
-

@@ -35,9 +35,7 @@ def _git() -> tuple[str, bool]:
     root = Path(__file__).resolve().parent.parent
     try:
         commit = _run(["git", "rev-parse", "HEAD"], root)
-        changes = _run(
-            ["git", "status", "--porcelain", "--", "bench", "methods", "datasets"], root
-        )
+        changes = _run(["git", "status", "--porcelain", "--", "bench", "methods", "datasets"], root)
     except (OSError, subprocess.SubprocessError):
         return "", False
     return commit, bool(changes)

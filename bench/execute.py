@@ -20,7 +20,7 @@ from bench.data.prepared import Prepared, folder, load
 from bench.environment import environment
 from bench.errors import DataError, PluginError
 from bench.protocol import Protocol
-from bench.records import EpochRecord, Outcome, TrainingSpec
+from bench.records import EpochRecord, Evaluation, Outcome, Spectrum, TrainingSpec
 from bench.refine.evaluate import evaluate_refiners
 from bench.training.session import Diverged, Session
 
@@ -54,7 +54,8 @@ def execute(
     epochs: list[EpochRecord] = []
     status, error, trace = "done", "", ""
     session: Session | None = None
-    evaluations, spectra = (), ()  # type: ignore[var-annotated]
+    evaluations: tuple[Evaluation, ...] = ()
+    spectra: tuple[Spectrum, ...] = ()
     try:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)

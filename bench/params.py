@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Union
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -69,7 +69,7 @@ class Parameter:
         return {**_adapter(self.annotation).json_schema(), "default": self.default}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _adapter(annotation: str) -> TypeAdapter[Any]:
     kind = eval(annotation, {"__builtins__": {}}, VOCABULARY)  # noqa: S307 - a plugin's own source
     return TypeAdapter(kind, config=ConfigDict(strict=False, allow_inf_nan=False))

@@ -101,7 +101,9 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
                         )
                     }
                     trainings.append(
-                        _training(artefact, item.name, method_label, params, protocol, kept, registry)
+                        _training(
+                            artefact, item.name, method_label, params, protocol, kept, registry
+                        )
                     )
     board = content_sha(
         [suite.suite, suite.budget, protocol, sorted(info.fingerprint for info in data)]

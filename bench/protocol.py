@@ -27,7 +27,7 @@ class Named(Strict):
     """A plugin by name, with the parameters that differ from its defaults."""
 
     name: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
 
 
 Item = Annotated[Named, BeforeValidator(_named)]

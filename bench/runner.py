@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -46,17 +47,19 @@ class Summary:
 
 
 def sort_out(
-    db: Database, trainings: Sequence[TrainingSpec], redo: str = "missing"
+    connection: sqlite3.Connection, trainings: Sequence[TrainingSpec], redo: str = "missing"
 ) -> Todo:
     """Which trainings must run.
 
     Args:
-        db: the results so far.
+        connection: the results so far.
         trainings: what the plan (after filters) asks for.
-        redo: ``missing`` runs what was never tried, ``failed`` also what failed, ``all`` everything.
+        redo: ``missing`` runs what was never tried, ``failed`` also what failed, ``all`` all.
     """
-    known = progress(db.conn, [training.key for training in trainings])
-    done, run, failed = [], [], []
+    known = progress(connection, [training.key for training in trainings])
+    done: list[TrainingSpec] = []
+    run: list[TrainingSpec] = []
+    failed: list[TrainingSpec] = []
     for training in trainings:
         state = known.get(training.key, Progress("missing", frozenset()))
         complete = {r.evaluation_key for r in training.refiners} <= state.evaluations
@@ -112,5 +115,3 @@ def run(
     finally:
         finished.close()  # type: ignore[attr-defined]
     return summary
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,11 @@ class Settings:
     @property
     def cores(self) -> int:
         """Cores this process may use."""
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
 
     def resolved_device(self) -> str:
         """The device that ``auto`` means here. Imports torch only when it must look."""
@@ -34,7 +39,7 @@ class Settings:
             return "cpu"
         import torch
 
-        available = {
+        available: dict[str, Callable[[], bool]] = {
             "cuda": torch.cuda.is_available,
             "mps": torch.backends.mps.is_available,
             "xpu": lambda: hasattr(torch, "xpu") and torch.xpu.is_available(),

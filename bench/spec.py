@@ -54,7 +54,9 @@ class Budget(Strict):
     """A named size of a suite: whatever it gives replaces the suite's own."""
 
     description: str = ""
-    protocol: dict[str, Any] = Field({}, description="keys of the protocol to change")
+    protocol: dict[str, Any] = Field(
+        default_factory=dict, description="keys of the protocol to change"
+    )
     datasets: tuple[Item, ...] | None = None
     noises: tuple[Item, ...] | None = None
     methods: tuple[Item, ...] | None = None
@@ -77,7 +79,7 @@ class Suite(Strict):
     protocol: Protocol = Protocol()
     overrides: tuple[Override, ...] = ()
     exclude: tuple[When, ...] = ()
-    budgets: dict[str, Budget] = {}
+    budgets: dict[str, Budget] = Field(default_factory=dict)
     default_budget: str = ""
 
     @field_validator("seeds")
@@ -249,7 +251,9 @@ def _with_plugins_checked(suite: Suite, marked: Marked, registry: Registry) -> S
                     info.resolve(params)
                     items.append(Named(name=item.name, params=params))
             except PluginError as error:
-                raise SpecError(f"{marked.where((*path, item.name))}: {_about(item, error)}") from None
+                raise SpecError(
+                    f"{marked.where((*path, item.name))}: {_about(item, error)}"
+                ) from None
         expanded[axis] = tuple(items)
     backbone = suite.protocol.backbone
     try:
@@ -257,7 +261,10 @@ def _with_plugins_checked(suite: Suite, marked: Marked, registry: Registry) -> S
     except PluginError as error:
         where = marked.where(("protocol", "backbone"))
         raise SpecError(f"{where}: {_about(backbone, error)}") from None
-    for key, rules in (("overrides", [o.when for o in suite.overrides]), ("exclude", suite.exclude)):
+    for key, rules in (
+        ("overrides", [o.when for o in suite.overrides]),
+        ("exclude", suite.exclude),
+    ):
         for position, when in enumerate(rules):
             _check_when(when, suite, marked.where((key, position)))
     return suite.model_copy(update=expanded)
@@ -265,8 +272,12 @@ def _with_plugins_checked(suite: Suite, marked: Marked, registry: Registry) -> S
 
 def _about(item: Named, error: PluginError) -> str:
     text = str(error)
-    return text if text.startswith(("unknown", "method", "dataset", "noise", "refiner", "backbone")) \
-        and not text.startswith("unknown parameter") else f"{item.name}: {text}"
+    return (
+        text
+        if text.startswith(("unknown", "method", "dataset", "noise", "refiner", "backbone"))
+        and not text.startswith("unknown parameter")
+        else f"{item.name}: {text}"
+    )
 
 
 def _check_when(when: When, suite: Suite, where: str) -> None:

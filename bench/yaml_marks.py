@@ -40,8 +40,12 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in
-            ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")]
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag
+        not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
@@ -69,7 +73,10 @@ def load(path: Path) -> Marked:
 
 def loads(text: str, file: str) -> Marked:
     """Read a text; ``file`` is only for messages."""
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:
+        raise SpecError(f"{file}:1: not valid YAML: {error}") from None
     try:
         node = loader.get_single_node()
         lines: dict[Path_, tuple[str, int]] = {(): (file, 1)}
@@ -80,7 +87,9 @@ def loads(text: str, file: str) -> Marked:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise SpecError(f"{file}:{line}: not valid YAML: {error.problem or error.context}") from None
+        raise SpecError(
+            f"{file}:{line}: not valid YAML: {error.problem or error.context}"
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SpecError(f"{file}:1: not valid YAML: {error}") from None
     finally:

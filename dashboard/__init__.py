@@ -1,0 +1,1 @@
+"""The Streamlit leaderboard; reads the database and never writes it."""

@@ -1,0 +1,1 @@
+"""One file a data set; noise models lie in ``datasets/noise/``."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 import torch.nn.functional as F
 
-from bench.api import Annotated, Field, Method, Network
+from bench.api import Field, Method, Network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

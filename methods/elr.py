@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 import torch.nn.functional as F
 
-from bench.api import Annotated, Batch, Field, Method
+from bench.api import Batch, Field, Method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,9 +18,10 @@ class ELR(Method):
 
     Per sample, ``t ← β t + (1 - β) p`` (equation 9 of the paper, p detached and renormalised) and
     the loss is ``CE + λ log(1 - ⟨p, t⟩)`` (equation 6), with p clamped to 1e-4 … 1 - 1e-4 and t
-    starting at 0, as in the authors' code. Defaults: CIFAR-10 symmetric β 0.7, λ 3; CIFAR-100 β 0.9,
-    λ 7 (the authors' configuration files; CIFAR-10 asymmetric uses β 0.9, λ 1). Told nothing, one
-    network, one view, one forward and backward pass a sample, ``n × C`` numbers of state.
+    starting at 0, as in the authors' code. Defaults: CIFAR-10 with symmetric noise β 0.7, λ 3;
+    CIFAR-100 β 0.9, λ 7 (the authors' configuration files; CIFAR-10 asymmetric is β 0.9, λ 1).
+    Told nothing, one network, one view, one forward and backward pass a sample, ``n × C`` numbers
+    of state.
     """
 
     name = "elr"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from bench.api import Annotated, Field, loss
+from bench.api import Field, loss
 
 if TYPE_CHECKING:
     from torch import Tensor

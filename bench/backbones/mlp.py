@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 from torch import nn
 
-from bench.api import Annotated, Backbone, Field
+from bench.api import Backbone, Field
 
 
 class MLP(Backbone):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from torch import nn
 from torch.nn import functional as F
 
-from bench.api import Annotated, Backbone, Field
+from bench.api import Backbone, Field
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,7 +52,8 @@ class PreActBlock(nn.Module):
         """Same as the input, ``stride`` times smaller."""
         active = F.relu(self.bn1(x))
         shortcut = x if self.shortcut is None else self.shortcut(active)
-        return self.conv2(F.relu(self.bn2(self.conv1(active)))) + shortcut
+        residual: Tensor = self.conv2(F.relu(self.bn2(self.conv1(active))))
+        return residual + shortcut
 
 
 class _Pool(nn.Module):

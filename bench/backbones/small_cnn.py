@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from torch import nn
 
-from bench.api import Annotated, Backbone, Field
+from bench.api import Backbone, Field
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,0 +1,1 @@
+"""Data sets, held-out splits and noise artefacts."""

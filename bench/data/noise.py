@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def _read(path: Path, fingerprint: str, true: Array) -> NoiseArtefact | None:
                 matrix=saved["matrix"],
                 nominal=nominal if nominal.size else None,
             )
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
 

@@ -6,15 +6,11 @@ is built beside its place and renamed. Training memory-maps it and checks the fi
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from bench.api import DataInfo, Dataset, Split
+from bench.data.contract import validate
+from bench.data.swap import Contents, one_line, staged
 from bench.errors import DataError
 from bench.registry import Registry
 
@@ -29,6 +27,11 @@ log = logging.getLogger(__name__)
 
 PARTS = ("train", "test")
 ARRAYS = ("inputs", "labels", "index")
+CONTENTS = Contents(
+    written=frozenset({"meta.json", *(f"{p}_{a}.npy" for p in PARTS for a in ARRAYS)}),
+    kept=frozenset({"noise"}),
+)
+"""Noise artefacts carry the fingerprint they belong to, so they stay when the arrays change."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,46 @@ def folder(name: str, data_dir: Path) -> Path:
     return data_dir / name
 
 
+def exists(name: str, data_dir: Path) -> bool:
+    """True when a prepared data set is in its place, intact or not."""
+    return (folder(name, data_dir) / "meta.json").exists()
+
+
 def read_info(name: str, data_dir: Path, registry: Registry) -> DataInfo:
     """Describe a prepared data set; a bundled one is prepared now if need be.
 
     Raises:
         DataError: it is not there; the message gives the two commands that bring it.
     """
+    try:
+        return described(name, data_dir, registry)
+    except DataError as error:
+        return _build_bundled(name, data_dir, registry, error)
+
+
+def load(name: str, data_dir: Path, registry: Registry) -> Prepared:
+    """The arrays, after their fingerprint was checked; a damaged bundled set is prepared anew.
+
+    Raises:
+        DataError: absent, or changed since they were prepared.
+    """
+    try:
+        return checked(name, data_dir, registry)
+    except DataError as error:
+        _build_bundled(name, data_dir, registry, error)
+    return checked(name, data_dir, registry)
+
+
+def described(name: str, data_dir: Path, registry: Registry) -> DataInfo:
+    """As ``read_info``, but prepares nothing. The arrays are not looked at.
+
+    Raises:
+        DataError: absent, or its description is damaged.
+    """
     declared = registry.get("dataset", name).declared
     path = folder(name, data_dir) / "meta.json"
     if not path.exists():
-        if not declared["bundled"]:
-            raise DataError(missing(name, data_dir))
-        build(name, data_dir, registry)
+        raise DataError(missing(name, data_dir))
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
         sizes = (int(meta["n_train"]), int(meta["n_test"]))
@@ -72,27 +103,31 @@ def read_info(name: str, data_dir: Path, registry: Registry) -> DataInfo:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path} is damaged ({error}); remove {path.parent} and prepare it again:\n"
-            f"{_commands(name)}"
+            f"{path} is damaged ({type(error).__name__}: {one_line(error)}); remove {path.parent} "
+            f"and type one of:\n{_commands(name, data_dir)}"
         ) from None
 
 
-def load(name: str, data_dir: Path, registry: Registry) -> Prepared:
-    """The arrays, after their fingerprint was checked.
+def checked(name: str, data_dir: Path, registry: Registry) -> Prepared:
+    """As ``load``, but prepares nothing: what lies there is right, or it is an error.
 
     Raises:
-        DataError: absent, or changed since they were prepared.
+        DataError: absent, or changed since it was prepared; the message says what differs.
     """
-    info = read_info(name, data_dir, registry)
-    splits = _read_arrays(folder(name, data_dir))
-    found = fingerprint(splits[0], splits[1], info.class_names)
+    info = described(name, data_dir, registry)
+    place = folder(name, data_dir)
+    train, test = _read_arrays(name, data_dir)
+    found = fingerprint(train, test, info.class_names)
     if found != info.fingerprint:
-        raise DataError(
-            f"{folder(name, data_dir)} was changed after it was prepared (fingerprint "
-            f"{found[:12]}, expected {info.fingerprint[:12]}); remove it and type:\n"
-            f"{_commands(name)}"
-        )
-    return Prepared(info, *splits)
+        changed = f"fingerprint {found[:12]}, expected {info.fingerprint[:12]}"
+    elif _sizes(train, test) != (info.n_train, info.n_test, info.shape):
+        changed = "meta.json gives other sizes than the arrays have"
+    else:
+        return Prepared(info, train, test)
+    raise DataError(
+        f"{place} was changed after it was prepared ({changed}); remove it and type one of:\n"
+        f"{_commands(name, data_dir)}"
+    )
 
 
 def build(name: str, data_dir: Path, registry: Registry) -> DataInfo:
@@ -101,38 +136,61 @@ def build(name: str, data_dir: Path, registry: Registry) -> DataInfo:
     Raises:
         DataError: it could not be had; the message says how to bring it otherwise.
     """
+    bundled = registry.get("dataset", name).declared["bundled"]
     dataset: Dataset = registry.create("dataset", name, {})
     try:
         train, test, class_names = dataset.build(data_dir / "raw" / name)
-    except DataError:
-        raise
+    except DataError as error:
+        if bundled:
+            raise
+        raise DataError(f"{error}:\n{_import_command(name, data_dir)}") from error
     except Exception as error:
+        cause = f"({type(error).__name__}: {one_line(error)})"
+        if bundled:
+            raise DataError(f"{name} could not be prepared {cause}") from error
         raise DataError(
-            f"{name} could not be downloaded ({type(error).__name__}: {error}).\n"
-            f"{missing(name, data_dir)}"
+            f"{name} could not be downloaded {cause}.\n{missing(name, data_dir)}"
         ) from error
     write(name, data_dir, train, test, class_names)
-    return read_info(name, data_dir, registry)
+    return described(name, data_dir, registry)
 
 
 def write(
     name: str, data_dir: Path, train: Split, test: Split, class_names: tuple[str, ...]
 ) -> None:
-    """Put a data set in its place, whole or not at all; one that was there is replaced."""
-    _validate(name, train, test, class_names)
-    with _staging(name, data_dir) as stage:
+    """Put a data set in its place, whole or not at all; one that was there is replaced.
+
+    Several processes may write the same set at once: a whole one remains.
+
+    Raises:
+        DataError: the splits are not what ``Split`` promises, or the folder cannot be written.
+    """
+    validate(name, train, test, class_names)
+    n_train, n_test, shape = _sizes(train, test)
+    meta = {
+        "name": name,
+        "fingerprint": fingerprint(train, test, class_names),
+        "n_train": n_train,
+        "n_test": n_test,
+        "class_names": list(class_names),
+        "shape": list(shape),
+    }
+
+    def same() -> bool:
+        try:
+            path = folder(name, data_dir) / "meta.json"
+            if json.loads(path.read_text(encoding="utf-8")) != meta:
+                return False
+            found = fingerprint(*_read_arrays(name, data_dir), class_names)
+        except (OSError, ValueError, DataError):
+            return False
+        return found == meta["fingerprint"]
+
+    # Resolved, so that a link to another disk stays a link.
+    with staged(folder(name, data_dir).resolve(), CONTENTS, same) as stage:
         for part, split in zip(PARTS, (train, test), strict=True):
             for array in ARRAYS:
                 np.save(stage / f"{part}_{array}.npy", getattr(split, array))
-        shape = train.inputs.shape[1:]
-        meta = {
-            "name": name,
-            "fingerprint": fingerprint(train, test, class_names),
-            "n_train": len(train.labels),
-            "n_test": len(test.labels),
-            "class_names": list(class_names),
-            "shape": [shape[2], shape[0], shape[1]] if len(shape) == 3 else list(shape),
-        }
         (stage / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
 
@@ -149,65 +207,7 @@ def fingerprint(train: Split, test: Split, class_names: tuple[str, ...]) -> str:
 
 def missing(name: str, data_dir: Path) -> str:
     """What to type when a data set is not there."""
-    return f"{name} is not in {data_dir}. Bring it with one of:\n{_commands(name)}"
-
-
-def _commands(name: str) -> str:
-    return (
-        f"  python -m bench data fetch {name}          (downloads it through torchvision)\n"
-        f"  python -m bench data import {name} FILE    (a folder or zip of train/<class>/*, "
-        f"test/<class>/*)"
-    )
-
-
-def _read_arrays(path: Path) -> tuple[Split, Split]:
-    try:
-        train, test = (
-            Split(*(np.load(path / f"{part}_{array}.npy", mmap_mode="r") for array in ARRAYS))
-            for part in PARTS
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} is damaged ({error}); remove it and type:\n{_commands(path.name)}"
-        ) from None
-    return train, test
-
-
-def _validate(name: str, train: Split, test: Split, class_names: tuple[str, ...]) -> None:
-    for part, split in zip(PARTS, (train, test), strict=True):
-        n = len(split.labels)
-        if not n:
-            raise DataError(f"{name}: the {part} split has no samples")
-        if len(split.inputs) != n or len(split.index) != n:
-            raise DataError(f"{name}: inputs, labels and index of {part} differ in length")
-        if split.labels.min() < 0 or split.labels.max() >= len(class_names):
-            raise DataError(f"{name}: a {part} label is outside 0..{len(class_names) - 1}")
-
-
-@contextmanager
-def _staging(name: str, data_dir: Path) -> Iterator[Path]:
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=data_dir))
-    except OSError as error:
-        raise DataError(
-            f"cannot write to {data_dir} ({error.strerror}); choose another with --data-dir "
-            f"or LIPBENCH_DATA_DIR"
-        ) from None
-    try:
-        yield stage
-        place = folder(name, data_dir)
-        aside = stage.with_name(stage.name + "-old")
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(place, aside)
-        try:
-            os.rename(stage, place)
-        except OSError:
-            # Another process prepared the same set in this moment; one of the two is enough.
-            log.debug("%s appeared while it was prepared", place)
-        shutil.rmtree(aside, ignore_errors=True)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+    return f"{name} is not in {data_dir}. Bring it with one of:\n{_commands(name, data_dir)}"
 
 
 def as_dict(info: DataInfo) -> dict[str, Any]:
@@ -221,3 +221,57 @@ def as_dict(info: DataInfo) -> dict[str, Any]:
         "shape": list(info.shape),
         "full": info.full,
     }
+
+
+def _commands(name: str, data_dir: Path) -> str:
+    return (
+        f"  python -m bench data fetch {name}{_option(data_dir)}          "
+        f"(downloads it through torchvision)\n{_import_command(name, data_dir)}"
+    )
+
+
+def _import_command(name: str, data_dir: Path) -> str:
+    return (
+        f"  python -m bench data import {name} FILE{_option(data_dir)}    "
+        f"(a folder or zip of train/<class>/*, test/<class>/*)"
+    )
+
+
+def _option(data_dir: Path) -> str:
+    """The option without which the command would look elsewhere."""
+    usual = Path(os.environ.get("LIPBENCH_DATA_DIR") or "data")
+    return "" if data_dir == usual else f" --data-dir {shlex.quote(str(data_dir))}"
+
+
+def _build_bundled(name: str, data_dir: Path, registry: Registry, reason: DataError) -> DataInfo:
+    if not registry.get("dataset", name).declared["bundled"]:
+        raise reason
+    if exists(name, data_dir):
+        log.warning("%s is prepared anew: %s", name, str(reason).partition(";")[0])
+    return build(name, data_dir, registry)
+
+
+def _sizes(train: Split, test: Split) -> tuple[int, int, tuple[int, ...]]:
+    """Both sizes, and the shape of one sample as a network sees it: ``(c, h, w)`` or ``(d,)``."""
+    shape = tuple(int(side) for side in train.inputs.shape[1:])
+    if len(shape) == 3:
+        shape = (shape[2], shape[0], shape[1])
+    return len(train.labels), len(test.labels), shape
+
+
+def _read_arrays(name: str, data_dir: Path) -> tuple[Split, Split]:
+    place = folder(name, data_dir)
+    splits = []
+    for part in PARTS:
+        arrays = []
+        for array in ARRAYS:
+            path = place / f"{part}_{array}.npy"
+            try:
+                arrays.append(np.load(path, mmap_mode="r", allow_pickle=False))
+            except Exception as error:  # numpy fails in many ways on a damaged header
+                raise DataError(
+                    f"{path} is damaged ({one_line(error)}); remove {place} and type one of:\n"
+                    f"{_commands(name, data_dir)}"
+                ) from None
+        splits.append(Split(*arrays))
+    return splits[0], splits[1]

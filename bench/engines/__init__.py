@@ -1,0 +1,1 @@
+"""What runs trainings: ``run(trainings) -> Iterator[Finished]``."""

@@ -189,7 +189,7 @@ class _Slot:
             environment["CUDA_VISIBLE_DEVICES"] = self._visible
         settings.workplace.root.mkdir(parents=True, exist_ok=True)
         with (settings.workplace.root / "worker.log").open("ab") as worker_log:
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 [sys.executable, "-m", "bench.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -1,0 +1,1 @@
+"""LIP, its variants, its controls, and the choice of k."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from bench.training.context import EVALUATION_BATCH, evaluating
 if TYPE_CHECKING:
     from bench.training.session import LabelledTensors, Session
 
-HeadOf = tuple[HeadPath, "HeadFeatures"]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,14 @@ def evaluate_refiners(
             for store, path in zip(refitted, paths, strict=True):
                 if "refitted" in path.diagnostics:
                     store[spec.label] = tuple(path.diagnostics["refitted"].tolist())
-        except (BenchError, torch.linalg.LinAlgError) as error:
-            evaluation = _failed(spec, heads, started, str(error))
+        except Exception as error:  # a refiner's failure is a row, not the end of the training
+            log.exception("refiner %s failed", spec.label)
+            evaluation = _failed(spec, heads, started, f"{type(error).__name__}: {error}")
         evaluations.append(evaluation)
     spectra = []
     for position, (head, fitted) in enumerate(zip(heads, refitted, strict=True)):
         values = torch.linalg.svdvals(head.problem_given.weight)
-        spectra.append(
-            Spectrum(position, tuple(values.tolist()), effective_rank(values), fitted)
-        )
+        spectra.append(Spectrum(position, tuple(values.tolist()), effective_rank(values), fitted))
     return tuple(evaluations), tuple(spectra)
 
 
@@ -83,16 +83,14 @@ def _collect_head(session: Session, network: object, belief: Tensor | None) -> H
     if belief is not None:
         targets["belief"] = belief
     cross = {name: torch.zeros(q, n_classes, **zero) for name in targets}  # type: ignore[call-overload]
-    for block in torch.arange(n, device=session.device).split(EVALUATION_BATCH):
+    for block in torch.split(torch.arange(n, device=session.device), EVALUATION_BATCH):
         x = session.run.in_blocks(session.train_given.inputs[block], features).double()
         gram += x.T @ x
         total += x.sum(0)
         for name, target in targets.items():
             cross[name] += x.T @ target[block].double()
     problems = {
-        name: HeadProblem(
-            weight, bias, gram, cross[name], total, target.double().sum(0), n
-        )
+        name: HeadProblem(weight, bias, gram, cross[name], total, target.double().sum(0), n)
         for name, target in targets.items()
     }
     held = session.noisy_val
@@ -168,9 +166,7 @@ def _accuracies(
     return [int(count) / len(labelled.labels) for count in torch.stack(hits).tolist()]
 
 
-def _failed(
-    spec: RefinerSpec, heads: list[HeadFeatures], started: float, error: str
-) -> Evaluation:
+def _failed(spec: RefinerSpec, heads: list[HeadFeatures], started: float, error: str) -> Evaluation:
     return Evaluation(
         key=spec.evaluation_key,
         refiner=spec.name,

@@ -164,7 +164,7 @@ def calibration(values: Tensor, refitted: Tensor) -> Tensor:
 
 
 def effective_rank(values: Tensor) -> float:
-    """exp of the entropy of s²/Σs²; 0 for a head that is all zero."""
+    """Exp of the entropy of s²/Σs²; 0 for a head that is all zero."""
     energy = values.square()
     if float(energy.sum()) == 0:
         return 0.0

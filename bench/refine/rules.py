@@ -72,6 +72,4 @@ def parse_rule(text: str) -> Rule:
             return Rule("energy", value)
         if match[1] == "fixed" and value >= 0 and value == int(value):
             return Rule("fixed", value)
-    raise ValueError(
-        f"no rule {text!r}; valid: noisy-val, energy:SHARE (0 < SHARE <= 1), fixed:K"
-    )
+    raise ValueError(f"no rule {text!r}; valid: noisy-val, energy:SHARE (0 < SHARE <= 1), fixed:K")

@@ -1,0 +1,1 @@
+"""Tables for terminal, Markdown, LaTeX and CSV."""

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -16,14 +17,16 @@ from bench.report.tables import Table
 def to_terminal(tables: Sequence[Table], console: Console) -> None:
     """Print tables; harm is red and gain green where a column holds signed points."""
     for table in tables:
-        shown = RichTable(title=table.title, title_justify="left", title_style="bold")
+        shown = RichTable(
+            title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+        )
         for position, column in enumerate(table.columns):
             text_column = column in ("method", "refiner", "told / uses")
-            shown.add_column(column, justify="left" if text_column else "right", no_wrap=position < 2)
-        for number, row in enumerate(table.rows):
-            shown.add_row(
-                *(_styled(cell, (number, i) in table.best) for i, cell in enumerate(row))
+            shown.add_column(
+                column, justify="left" if text_column else "right", no_wrap=position < 2
             )
+        for number, row in enumerate(table.rows):
+            shown.add_row(*(_styled(cell, (number, i) in table.best) for i, cell in enumerate(row)))
         console.print(shown)
         for note in table.notes:
             console.print(Text(note, style="dim"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,17 +64,17 @@ def leaderboard_table(
     one_dataset = len({dataset for dataset, _ in blocks}) == 1
     badges = _badges(methods)
     indexed = found.set_index(["dataset", "noise", "method"])
-    best_of = found.groupby(BLOCK)["mean"].max() if len(found) else {}
+    best_of = found.groupby(BLOCK)["mean"].max().to_dict()
     rows, best = [], set()
-    for number, entry in enumerate(board.itertuples()):
+    for number, entry in enumerate(board.to_dict("records")):
         row = [
-            "–" if math.isnan(entry.rank) else f"{entry.rank:.2f}",
-            str(entry.method),
-            badges.get(str(entry.method), ""),
-            percent(entry.mean),
+            "–" if math.isnan(entry["rank"]) else f"{entry['rank']:.2f}",
+            str(entry["method"]),
+            badges.get(str(entry["method"]), ""),
+            percent(entry["mean"]),
         ]
         for block in blocks:
-            key = (*block, entry.method)
+            key = (*block, entry["method"])
             if key in indexed.index:
                 cell = indexed.loc[key]
                 if cell["mean"] == best_of[block]:
@@ -94,8 +95,8 @@ def leaderboard_table(
 
 def _badges(methods: pd.DataFrame) -> dict[str, str]:
     return {
-        str(m.method): ", ".join(BADGES.get(x, x) for x in [*m.knows, *m.uses])
-        for m in methods.itertuples()
+        str(m["method"]): ", ".join(BADGES.get(x, x) for x in [*m["knows"], *m["uses"]])
+        for m in methods.to_dict("records")
     }
 
 
@@ -120,21 +121,21 @@ def gains_table(results: pd.DataFrame) -> Table:
     """Every refiner over all cells, losses beside gains."""
     rows = []
     frame = overall(results)
-    for entry in frame.itertuples():
+    for entry in frame.to_dict("records"):
         interval = "–"
-        if not math.isnan(entry.low):
-            interval = f"{points(entry.low)} … {points(entry.high)}"
+        if not math.isnan(entry["low"]):
+            interval = f"{points(entry['low'])} … {points(entry['high'])}"
         rows.append(
             (
-                str(entry.refiner),
-                points(entry.gain),
+                str(entry["refiner"]),
+                points(entry["gain"]),
                 interval,
-                str(entry.wins),
-                str(entry.ties),
-                str(entry.losses),
-                points(entry.worst),
-                "–" if math.isnan(entry.p) else f"{entry.p:.3f}",
-                str(entry.cells),
+                str(entry["wins"]),
+                str(entry["ties"]),
+                str(entry["losses"]),
+                points(entry["worst"]),
+                "–" if math.isnan(entry["p"]) else f"{entry['p']:.3f}",
+                str(entry["cells"]),
             )
         )
     return Table(
@@ -171,13 +172,19 @@ def gain_cells_table(results: pd.DataFrame, refiner: str = "lip") -> Table:
     )
 
 
-def suite_tables(results: pd.DataFrame, methods: pd.DataFrame) -> list[Table]:
-    """What a run ends with, and what a report holds."""
+def suite_tables(
+    results: pd.DataFrame, methods: pd.DataFrame, refiners: Sequence[str] | None = None
+) -> list[Table]:
+    """The leaderboard, the gains of all refiners, and the gains of each in every cell.
+
+    ``refiners`` restricts the last kind (None: all).
+    """
     tables = [leaderboard_table(results, methods)]
-    gained = overall(results)
-    if len(gained):
+    gained = [str(name) for name in overall(results)["refiner"]]
+    if gained:
         tables.append(gains_table(results))
-        tables += [gain_cells_table(results, str(refiner)) for refiner in gained["refiner"]]
+        chosen = [name for name in gained if refiners is None or name in refiners]
+        tables += [gain_cells_table(results, name) for name in chosen]
     return tables
 
 

@@ -38,9 +38,7 @@ def by_cell(results: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             [*key, interval.n, group["off"].mean(), interval.mean, interval.low, interval.high]
         )
-    return pd.DataFrame(
-        rows, columns=[*CELL, "refiner", "seeds", "off", "gain", "low", "high"]
-    )
+    return pd.DataFrame(rows, columns=[*CELL, "refiner", "seeds", "off", "gain", "low", "high"])
 
 
 def overall(results: pd.DataFrame) -> pd.DataFrame:

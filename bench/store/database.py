@@ -65,6 +65,21 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+@contextmanager
+def peek(path: Path) -> Iterator[sqlite3.Connection]:
+    """A reader of a database that may not exist yet: then an empty one of this version."""
+    if path.exists():
+        connection = open_reader(path)
+    else:
+        empty = Database(memory=True)
+        migrations.apply(empty)
+        connection = empty.conn
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
 def _try_reader(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_MS / 1000)
     connection.execute("PRAGMA query_only = ON")
@@ -135,7 +150,9 @@ def _only_writer(path: Path) -> Iterator[None]:
     try:
         with contextlib.suppress(OSError):
             note.write_text(
-                json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat("T", "seconds")})
+                json.dumps(
+                    {"pid": os.getpid(), "since": datetime.now(UTC).isoformat("T", "seconds")}
+                )
             )
         yield
     finally:

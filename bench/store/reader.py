@@ -6,8 +6,11 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
+
+from bench.errors import StoreError, nearest
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,41 @@ def boards(connection: sqlite3.Connection) -> pd.DataFrame:
     )
 
 
+@dataclass(frozen=True)
+class Board:
+    """What may be ranked together."""
+
+    board: str
+    suite: str
+    budget: str
+    data: str
+
+
+def find_board(connection: sqlite3.Connection, suite: str, budget: str | None) -> Board:
+    """The latest board of a suite (at a budget).
+
+    Raises:
+        StoreError: there is none; the message names the nearest suite or the budgets there are.
+    """
+    rows = connection.execute(
+        "SELECT board, suite, budget, data FROM boards ORDER BY planned_at DESC"
+    ).fetchall()
+    of_suite = [Board(*row) for row in rows if row[1] == suite]
+    if not of_suite:
+        names = {str(row[1]) for row in rows}
+        raise StoreError(
+            f"no results of suite {suite!r} here{nearest(suite, names)}; "
+            f"python -m bench run {suite} makes some"
+        )
+    for board in of_suite:
+        if budget is None or board.budget == budget:
+            return board
+    raise StoreError(
+        f"suite {suite!r} was not run at budget {budget!r}"
+        f"{nearest(str(budget), {board.budget for board in of_suite})}"
+    )
+
+
 def results(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
     """One row a training and refiner of a board.
 
@@ -93,6 +131,53 @@ def planned(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
         connection,
         params=(board,),
     )
+
+
+def selections(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
+    """One row a training and selector of a board, refiner off.
+
+    Columns: dataset, noise, method, seed, selector, epoch, test_accuracy.
+    """
+    return pd.read_sql_query(
+        """
+        SELECT bt.dataset, bt.noise, bt.method, t.seed, s.selector, s.epoch, s.test_accuracy
+        FROM board_trainings bt
+        JOIN trainings t ON t.id = bt.training_id
+        JOIN selections s ON s.training_id = t.id
+        WHERE bt.board = ? ORDER BY bt.position, s.selector
+        """,
+        connection,
+        params=(board,),
+    )
+
+
+def curves(
+    connection: sqlite3.Connection, board: str, dataset: str, noise: str, method: str, refiner: str
+) -> pd.DataFrame:
+    """Accuracy at every k of one cell under one refiner, a row a seed and k.
+
+    Columns: seed, k, noisy_val_accuracy, test_accuracy (as shares), chosen (whether this k is
+    the one that was taken). Empty where the refiner has no k.
+    """
+    rows = connection.execute(
+        "SELECT seed, k, curve FROM results WHERE board = ? AND dataset = ? AND noise = ? "
+        "AND method = ? AND refiner = ? AND test_accuracy IS NOT NULL ORDER BY seed",
+        [board, dataset, noise, method, refiner],
+    )
+    points = [
+        (seed, k, noisy, test, k == chosen)
+        for seed, chosen, curve in rows
+        for k, noisy, test in json.loads(curve)
+    ]
+    return pd.DataFrame(
+        points, columns=["seed", "k", "noisy_val_accuracy", "test_accuracy", "chosen"]
+    ).astype({"noisy_val_accuracy": float, "test_accuracy": float})
+
+
+def suite_of(connection: sqlite3.Connection, board: str) -> dict[str, Any]:
+    """The suite of a board at its budget, as it was planned: protocol, seeds, lists of names."""
+    (spec,) = connection.execute("SELECT spec FROM boards WHERE board = ?", [board]).fetchone()
+    return dict(json.loads(spec))
 
 
 def excluded(connection: sqlite3.Connection, board: str) -> pd.DataFrame:

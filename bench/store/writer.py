@@ -60,9 +60,7 @@ def commit(db: Database, spec: TrainingSpec, outcome: Outcome) -> None:
     Results of a training that was done before are replaced: equal keys mean equal content.
     """
     with db.atomic():
-        row = db.execute(
-            "SELECT id FROM trainings WHERE training_key = ?", [spec.key]
-        ).fetchone()
+        row = db.execute("SELECT id FROM trainings WHERE training_key = ?", [spec.key]).fetchone()
         if row is None:
             raise KeyError(spec.key)
         training_id = int(row[0])
@@ -235,9 +233,7 @@ def _insert_membership(db: Database, plan: Plan) -> None:
             for refiner in training.refiners
         ],
     )
-    _insert(
-        db, "board_excluded", [{"board": plan.board, **asdict(cell)} for cell in plan.excluded]
-    )
+    _insert(db, "board_excluded", [{"board": plan.board, **asdict(cell)} for cell in plan.excluded])
 
 
 def training_ids(db: Database, keys: Iterable[str]) -> dict[str, int]:
@@ -311,9 +307,7 @@ def _environment(db: Database, environment: Environment | None) -> str | None:
     return sha
 
 
-def _insert(
-    db: Database, table: str, rows: list[dict[str, Any]], *, replace: bool = False
-) -> None:
+def _insert(db: Database, table: str, rows: list[dict[str, Any]], *, replace: bool = False) -> None:
     """Insert rows; those whose key exists are left alone, or replaced."""
     if rows:
         db.table(table).insert_all(rows, ignore=not replace, replace=replace)

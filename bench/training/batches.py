@@ -25,7 +25,7 @@ class Normaliser:
         axes = (0, 2, 3) if inputs.ndim == 4 else (0,)
         total = torch.zeros(inputs.shape[1], dtype=torch.float64, device=inputs.device)
         square = torch.zeros_like(total)
-        for block in inputs.split(4096):
+        for block in torch.split(inputs, 4096):
             values = block.double()
             total += values.sum(axes)
             square += values.square().sum(axes)
@@ -60,7 +60,7 @@ def index_batches(n: int, size: int, seed: int) -> Iterator[Tensor]:
 
     Batch norm cannot train on a single sample, and no sample may be left out.
     """
-    batches = list(order(n, seed).split(size))
+    batches = list(torch.split(order(n, seed), size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     yield from batches

@@ -118,7 +118,9 @@ class RunContext:
         """``function`` over normalised inputs in large blocks; networks in evaluation mode."""
         modules = [function] if isinstance(function, torch.nn.Module) else []
         with evaluating(*modules):
-            blocks = [function(self._normalise(block)) for block in inputs.split(EVALUATION_BATCH)]
+            blocks = [
+                function(self._normalise(block)) for block in torch.split(inputs, EVALUATION_BATCH)
+            ]
         return torch.cat(blocks)
 
 

@@ -47,4 +47,4 @@ def build_network(
         body, n_features = backbone.build(shape)
         network = ClassifierNetwork(body, n_features, n_classes, precision)
     layout = torch.channels_last if len(shape) == 3 else torch.contiguous_format
-    return network.to(device, memory_format=layout)
+    return network.to(device).to(memory_format=layout)

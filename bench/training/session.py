@@ -108,7 +108,7 @@ class Session:
             )
             for position in range(method.n_networks)
         )
-        method.run = self.run
+        method.run = self.run  # type: ignore[assignment] # what is known is built per method
         method.networks = self.networks
         self._seed_globals(0)
         method.setup()

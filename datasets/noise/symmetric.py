@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bench.api import DataInfo, Literal, Noise, Rate
+from bench.api import DataInfo, Noise, Rate
 
 if TYPE_CHECKING:
     from numpy import ndarray

@@ -1,0 +1,44 @@
+"""What the arrays of a data set must be, whoever made them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench.api import Split
+from bench.errors import DataError
+
+
+def validate(name: str, train: Split, test: Split, class_names: tuple[str, ...]) -> None:
+    """Check both splits against ``bench.api.Split``.
+
+    Raises:
+        DataError: a type, a shape, a label or a position is not what it must be.
+    """
+    if len(class_names) < 2 or len(set(class_names)) != len(class_names):
+        raise DataError(f"{name}: needs two or more classes, each with a name of its own")
+    for part, split in (("train", train), ("test", test)):
+        n = len(split.labels)
+        if not n:
+            raise DataError(f"{name}: the {part} split has no samples")
+        if len(split.inputs) != n or len(split.index) != n:
+            raise DataError(f"{name}: inputs, labels and index of {part} differ in length")
+        if (split.inputs.dtype, split.inputs.ndim) not in ((np.uint8, 4), (np.float32, 2)):
+            raise DataError(
+                f"{name}: {part} inputs must be (n, h, w, c) uint8 or (n, d) float32, "
+                f"not {split.inputs.shape} {split.inputs.dtype}"
+            )
+        _validate_integers(f"{name}: {part} labels", split.labels)
+        _validate_integers(f"{name}: {part} index", split.index)
+        if split.labels.min() < 0 or split.labels.max() >= len(class_names):
+            raise DataError(f"{name}: a {part} label is outside 0..{len(class_names) - 1}")
+        if split.index.min() < 0 or len(np.unique(split.index)) != n:
+            raise DataError(f"{name}: the {part} index has a negative or repeated position")
+    if train.inputs.shape[1:] != test.inputs.shape[1:]:
+        raise DataError(f"{name}: train and test inputs differ in shape")
+
+
+def _validate_integers(what: str, values: np.ndarray[Any, Any]) -> None:
+    if values.dtype != np.int64 or values.ndim != 1:
+        raise DataError(f"{what} must be (n,) int64, not {values.shape} {values.dtype}")

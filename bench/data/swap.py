@@ -1,0 +1,117 @@
+"""Folders that appear whole or not at all, whoever else writes them and wherever it stops."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from bench.errors import DataError
+
+JUNK = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+"""What file managers leave behind, in lower case; never data, never worth keeping."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a folder of this kind may hold.
+
+    Attributes:
+        written: names that are written anew each time.
+        kept: names that outlive a replacement.
+    """
+
+    written: frozenset[str]
+    kept: frozenset[str]
+
+
+@contextmanager
+def staged(place: Path, contents: Contents, same: Callable[[], bool]) -> Iterator[Path]:
+    """A fresh folder beside ``place``, which takes that place when the block ends well.
+
+    Args:
+        place: where the folder shall be; what was there is replaced.
+        contents: anything else in ``place`` was put there by somebody and is not deleted.
+        same: asked while no other writer can interfere; True leaves ``place`` as it is.
+
+    Raises:
+        DataError: the disk is full or read-only, or ``place`` holds something else.
+    """
+    _refuse_foreign(place, contents)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # Not tempfile.mkdtemp, whose folders nobody but their owner may read.
+        stage = place.parent / f".{place.name}-{uuid.uuid4().hex}"
+        stage.mkdir()
+    except OSError as error:
+        raise _unwritable(place.parent, error) from None
+    try:
+        yield stage
+        with FileLock(place.parent / f".{place.name}.lock"):
+            if not same():
+                _refuse_foreign(place, contents)
+                _swap(stage, place, contents)
+    except OSError as error:
+        raise _unwritable(place.parent, error) from None
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message without line breaks, or its type where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _swap(stage: Path, place: Path, contents: Contents) -> None:
+    aside = stage.with_name(stage.name + "-old")
+    try:
+        os.rename(place, aside)
+    except FileNotFoundError:
+        os.rename(stage, place)
+        return
+    try:
+        os.rename(stage, place)
+    except OSError:
+        os.rename(aside, place)
+        raise
+    for name in contents.kept:
+        with contextlib.suppress(OSError):
+            os.rename(aside / name, place / name)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _refuse_foreign(place: Path, contents: Contents) -> None:
+    try:
+        found = sorted(entry.name for entry in place.iterdir())
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        # The path that is a file may as well be the parent.
+        problem = place if place.exists() else place.parent
+        raise DataError(
+            f"{problem} is a file where a folder is needed; move it away, or choose another "
+            f"folder with --data-dir or LIPBENCH_DATA_DIR"
+        ) from None
+    except OSError as error:
+        raise _unwritable(place, error) from None
+    known = contents.written | contents.kept
+    foreign = [name for name in found if name not in known and name.lower() not in JUNK]
+    if foreign:
+        raise DataError(
+            f"{place} holds {foreign[0]!r}, which LIPBench did not write and will not delete; "
+            f"move that folder elsewhere, or choose another with --data-dir or LIPBENCH_DATA_DIR"
+        )
+
+
+def _unwritable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"cannot write to {path} ({error.strerror or one_line(error)}); choose another with "
+        f"--data-dir or LIPBENCH_DATA_DIR"
+    )

@@ -1,0 +1,91 @@
+"""Everything about one training, for ``show`` and the dashboard."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from bench.errors import StoreError
+
+
+def training_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]:
+    """One training as plain containers.
+
+    Args:
+        connection: a reader.
+        key: its key, or a prefix of it that is unique.
+
+    Raises:
+        StoreError: no training, or several, start with ``key``.
+    """
+    rows = connection.execute(
+        "SELECT t.id, t.training_key, t.spec, a.realised_rate FROM trainings t "
+        "JOIN artefacts a USING (artefact_sha) WHERE substr(t.training_key, 1, ?) = ? LIMIT 2",
+        [len(key), key.lower()],
+    ).fetchall()
+    if not rows:
+        raise StoreError(f"no training starts with {key!r}; the dashboard lists all keys")
+    if len(rows) > 1:
+        raise StoreError(f"several trainings start with {key!r}; give more digits")
+    row_id, training_key, spec, rate = rows[0]
+    return {
+        "training_key": training_key,
+        "spec": json.loads(spec),
+        "realised_rate": rate,
+        "command": _command(connection, row_id),
+        "attempts": _attempts(connection, row_id),
+        "epochs": _rows(
+            connection, "SELECT * FROM epochs WHERE training_id = ? ORDER BY epoch", row_id
+        ),
+        "selections": _rows(connection, "SELECT * FROM selections WHERE training_id = ?", row_id),
+        "evaluations": _rows(
+            connection, "SELECT * FROM evaluations WHERE training_id = ? ORDER BY refiner", row_id
+        ),
+        "spectra": _rows(connection, "SELECT * FROM spectra WHERE training_id = ?", row_id),
+    }
+
+
+def _rows(connection: sqlite3.Connection, sql: str, row_id: int) -> list[dict[str, Any]]:
+    cursor = connection.execute(sql, [row_id])
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _attempts(connection: sqlite3.Connection, row_id: int) -> list[dict[str, Any]]:
+    attempts = _rows(
+        connection,
+        "SELECT a.*, e.git_commit, e.git_dirty, e.python, e.cpu, e.accelerator, e.packages "
+        "FROM attempts a LEFT JOIN environments e USING (environment_sha) "
+        "WHERE a.training_id = ? ORDER BY attempt",
+        row_id,
+    )
+    for attempt in attempts:
+        attempt["environment"] = ""
+        if attempt["environment_sha"]:
+            packages = json.loads(attempt["packages"])
+            dirty = " with changes" if attempt["git_dirty"] else ""
+            commit = attempt["git_commit"][:12] or "no checkout"
+            attempt["environment"] = (
+                f"code {commit}{dirty}; Python {attempt['python']}; torch {packages['torch']}; "
+                f"{attempt['accelerator'] or attempt['cpu']}"
+            )
+    return attempts
+
+
+def _command(connection: sqlite3.Connection, row_id: int) -> str:
+    """What repeats this training, in a suite that asks for it."""
+    row = connection.execute(
+        "SELECT b.suite, b.budget, bt.method, bt.noise, t.seed FROM board_trainings bt "
+        "JOIN boards b USING (board) JOIN trainings t ON t.id = bt.training_id "
+        "WHERE bt.training_id = ? ORDER BY b.planned_at DESC LIMIT 1",
+        [row_id],
+    ).fetchone()
+    if row is None:
+        return "no suite in this database asks for it now"
+    suite, budget, method, noise, seed = row
+    chosen = f" --budget {budget}" if budget else ""
+    return (
+        f"python -m bench run {suite}{chosen} --only 'method={method}' "
+        f"--only 'noise={noise}' --only seed={seed} --redo all"
+    )

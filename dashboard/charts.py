@@ -1,0 +1,260 @@
+"""Charts as pure functions of frames; what they draw can be read from their specifications."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import altair as alt
+import pandas as pd
+
+from dashboard.words import points
+
+ACCENT = "#2f7fc1"
+HARM, GAIN = "#c2570c", "#1f6fb5"
+"""Orange and blue differ for every kind of colour vision, and are equally strong."""
+LEAST_SPAN = 0.5
+"""Points at which the colour scale ends at the earliest, so that noise does not look like news."""
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What differs between a light and a dark page.
+
+    Attributes:
+        text: labels on the page.
+        still: cells where nothing changed.
+        faint: lines and marks in the background.
+    """
+
+    text: str
+    still: str
+    faint: str
+
+
+LIGHT = Ink(text="#31333f", still="#f1f2f4", faint="#a3a8b4")
+DARK = Ink(text="#e8eaf0", still="#2a2e39", faint="#6b7280")
+
+
+def standings(
+    means: pd.DataFrame, parts: pd.DataFrame, part: str, title: str, ink: Ink = LIGHT
+) -> alt.LayerChart:
+    """A row a method: its mean with the interval, over the faint points it is a mean of.
+
+    Args:
+        means: method, mean, low, high in %, best first; the bounds may be NaN.
+        parts: method, value in %, and ``part``: what the mean is taken over.
+        part: name of that column: ``seed`` or ``noise``.
+        title: of the axis.
+        ink: colours of the page.
+    """
+    order = list(means["method"])
+    y = alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelLimit=180, ticks=False))
+    scale = alt.Scale(zero=False, nice=True, padding=8)
+    x = alt.X("mean:Q", title=title, scale=scale)
+    figures = [
+        alt.Tooltip("method:N"),
+        alt.Tooltip("mean:Q", format=".2f", title="mean, %"),
+        alt.Tooltip("low:Q", format=".2f", title="95 % from"),
+        alt.Tooltip("high:Q", format=".2f", title="to"),
+    ]
+    base = alt.Chart(means).encode(y=y)
+    dots = (
+        alt.Chart(parts)
+        .mark_tick(color=ink.faint, thickness=2, height=12, opacity=0.9)
+        .encode(
+            x=alt.X("value:Q", scale=scale, title=title),
+            y=y,
+            tooltip=[
+                alt.Tooltip("method:N"),
+                alt.Tooltip(f"{part}:N"),
+                alt.Tooltip("value:Q", format=".2f", title="accuracy, %"),
+            ],
+        )
+    )
+    spans = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=3, color=ACCENT)
+    heads = base.mark_circle(size=110, color=ACCENT, opacity=1)
+    words = base.mark_text(dy=-13, fontWeight="bold", color=ink.text)
+    return alt.layer(
+        dots,
+        spans.encode(x=alt.X("low:Q", scale=scale, title=title), x2="high:Q", tooltip=figures),
+        heads.encode(x=x, tooltip=figures),
+        words.encode(x=x, text=alt.Text("mean:Q", format=".2f")),
+    ).properties(height=alt.Step(42), width="container")
+
+
+def gain_frame(
+    by_cell: pd.DataFrame, methods: Sequence[str], blocks: Sequence[tuple[str, str]], names: Sequence[str]
+) -> pd.DataFrame:
+    """Methods × blocks, whole, in percentage points; a cell without a pair has a NaN gain.
+
+    Returns:
+        method, block, gain, low, high, off, seeds, label, effect.
+    """
+    found = by_cell.set_index(["dataset", "noise", "method"])
+    rows = []
+    for method in methods:
+        for block, name in zip(blocks, names, strict=True):
+            row: dict[str, object] = {"method": method, "block": name, "label": "none"}
+            if (*block, method) in found.index:
+                cell = found.loc[(*block, method)]
+                row |= {column: 100 * cell[column] for column in ("gain", "low", "high", "off")}
+                row |= {"seeds": int(cell["seeds"]), "label": points(cell["gain"])}
+            rows.append(row)
+    columns = ["method", "block", "gain", "low", "high", "off", "seeds", "label"]
+    frame = pd.DataFrame(rows).reindex(columns=columns)
+    signs = frame["label"].str[0].map({"+": "gain", "−": "harm", "0": "no change"})
+    return frame.assign(effect=signs.fillna("no pair"))
+
+
+def span(gains: pd.Series) -> float:
+    """Where the colour scale ends, on both sides of 0."""
+    largest = gains.abs().max()
+    return LEAST_SPAN if pd.isna(largest) else max(LEAST_SPAN, float(largest))
+
+
+def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
+    """Gains of every cell: blue for gain, orange for harm, equally strong on both sides of 0.
+
+    Args:
+        frame: as ``gain_frame`` gives it.
+        ink: colours of the page.
+    """
+    end = span(frame["gain"])
+    # Names wrap at spaces where there is room, and tilt on a phone.
+    narrow = "width < 420"
+    x = alt.X(
+        "block:N",
+        sort=list(dict.fromkeys(frame["block"])),
+        title=None,
+        axis=alt.Axis(
+            orient="top",
+            labelExpr=f"{narrow} ? datum.label : split(datum.label, ' ')",
+            labelAngle=alt.ExprRef(f"{narrow} ? -50 : 0"),
+            labelAlign=alt.ExprRef(f"{narrow} ? 'left' : 'center'"),
+            labelBaseline="bottom",
+            labelLimit=140,
+            labelOverlap=False,
+            ticks=False,
+            domain=False,
+        ),
+    )
+    y = alt.Y(
+        "method:N",
+        sort=list(dict.fromkeys(frame["method"])),
+        title=None,
+        axis=alt.Axis(labelLimit=180, ticks=False, domain=False),
+    )
+    colour = alt.Color(
+        "gain:Q",
+        scale=alt.Scale(domain=[-end, 0, end], range=[HARM, ink.still, GAIN], clamp=True),
+        legend=alt.Legend(
+            title="harm  ◀  percentage points  ▶  gain",
+            orient="bottom",
+            direction="horizontal",
+            titleAnchor="middle",
+            gradientLength=220,
+            gradientThickness=10,
+            values=[-end, 0, end],
+            format="+.2f",
+        ),
+    )
+    tooltip = [
+        alt.Tooltip("method:N"),
+        alt.Tooltip("block:N", title="noise"),
+        alt.Tooltip("off:Q", format=".2f", title="off, %"),
+        alt.Tooltip("gain:Q", format="+.3f", title="gain, points"),
+        alt.Tooltip("low:Q", format="+.3f", title="95 % from"),
+        alt.Tooltip("high:Q", format="+.3f", title="to"),
+        alt.Tooltip("seeds:Q"),
+    ]
+    base = alt.Chart(frame).encode(x=x, y=y, tooltip=tooltip)
+    filled = base.transform_filter("isValid(datum.gain)").mark_rect(cornerRadius=2)
+    holes = base.transform_filter("!isValid(datum.gain)").mark_rect(
+        fillOpacity=0, stroke=ink.faint, strokeDash=[3, 3], strokeWidth=1
+    )
+    strong = f"isValid(datum.gain) && abs(datum.gain) > {0.55 * end}"
+    words = base.mark_text(fontSize=13).encode(
+        text="label:N", color=alt.condition(strong, alt.value("white"), alt.value(ink.text))
+    )
+    return (
+        alt.layer(filled.encode(color=colour), holes, words)
+        .properties(height=alt.Step(36), width="container")
+        .configure_scale(bandPaddingInner=0.06)
+        .configure_view(stroke=None)
+    )
+
+
+def gain_against_off(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
+    """Gain of every cell against its accuracy without the plug-in."""
+    kinds = {"gain": (GAIN, "triangle-up"), "no change": (ink.faint, "circle")}
+    kinds["harm"] = (HARM, "triangle-down")
+    kept = frame[frame["gain"].notna()]
+    # Every cell of one kind draws its marks in both channels, so colour is never the only sign.
+    colour = alt.Color(
+        "effect:N",
+        scale=alt.Scale(domain=list(kinds), range=[colour for colour, _ in kinds.values()]),
+        legend=alt.Legend(title=None, orient="top"),
+    )
+    shape = alt.Shape(
+        "effect:N",
+        scale=alt.Scale(domain=list(kinds), range=[shape for _, shape in kinds.values()]),
+    )
+    x = alt.X("off:Q", title="test accuracy without it, %", scale=alt.Scale(zero=False, padding=8))
+    end = 1.15 * span(pd.concat([kept["gain"], kept["low"], kept["high"]]))
+    y_scale = alt.Scale(domain=[-end, end])
+    tooltip = [
+        alt.Tooltip("method:N"),
+        alt.Tooltip("block:N", title="noise"),
+        alt.Tooltip("off:Q", format=".2f", title="off, %"),
+        alt.Tooltip("gain:Q", format="+.3f", title="gain, points"),
+    ]
+    base = alt.Chart(kept).encode(x=x, tooltip=tooltip)
+    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=ink.faint).encode(y="y:Q")
+    spans = base.transform_filter("isValid(datum.low)").mark_rule(opacity=0.35)
+    title = "gain, percentage points"
+    return alt.layer(
+        zero,
+        spans.encode(y=alt.Y("low:Q", scale=y_scale, title=title), y2="high:Q", color=colour),
+        base.mark_point(filled=True, size=90, opacity=0.95).encode(
+            y=alt.Y("gain:Q", scale=y_scale, title=title), color=colour, shape=shape
+        ),
+    ).properties(height=300, width="container")
+
+
+def k_curve(
+    curves: pd.DataFrame, column: str, title: str, off: float | None = None, ink: Ink = LIGHT
+) -> alt.LayerChart:
+    """Accuracy against k: seeds thin, their mean thick, the chosen k of each seed marked.
+
+    Args:
+        curves: seed, k, ``column`` in %, chosen.
+        column: which accuracy.
+        title: of the axis.
+        off: mean accuracy without the plug-in, as a dashed line.
+        ink: colours of the page.
+    """
+    kept = curves[curves[column].notna()]
+    x = alt.X("k:Q", title="k", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False))
+    y = alt.Y(f"{column}:Q", title=title, scale=alt.Scale(zero=False))
+    tooltip = [
+        alt.Tooltip("seed:N"),
+        alt.Tooltip("k:Q"),
+        alt.Tooltip(f"{column}:Q", format=".2f", title="accuracy, %"),
+    ]
+    base = alt.Chart(kept).encode(x=x, y=y)
+    layers = [
+        base.mark_line(color=ink.faint, strokeWidth=1).encode(detail="seed:N"),
+        base.mark_line(color=ACCENT, strokeWidth=3).encode(y=y.aggregate("mean")),
+        base.transform_filter("datum.chosen")
+        .mark_point(shape="diamond", filled=True, size=110, color=HARM, opacity=1)
+        .encode(tooltip=tooltip),
+    ]
+    if off is not None:
+        rule = alt.Chart(pd.DataFrame({"off": [off]})).mark_rule(
+            strokeDash=[6, 4], color=ink.text, opacity=0.7
+        )
+        layers.append(
+            rule.encode(y="off:Q", tooltip=[alt.Tooltip("off:Q", format=".2f", title="off, %")])
+        )
+    return alt.layer(*layers).properties(height=280, width="container")

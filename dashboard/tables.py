@@ -1,0 +1,173 @@
+"""Frames and column settings for the tables: numbers stay numbers, so that sorting works."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from bench.api import KNOWLEDGE, USES
+from bench.report.tables import BADGES
+from dashboard.standing import Standing
+from dashboard.words import badges, headings, percent, plain, points
+
+HIGHLIGHT = "font-weight: bold"
+
+
+class Figure(float):
+    """A number that is shown in other words: sorted as the one, read as the other."""
+
+    text: str
+
+    def __new__(cls, value: float, text: str) -> Figure:
+        """A float with its words."""
+        figure = super().__new__(cls, value)
+        figure.text = text
+        return figure
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Shown(NamedTuple):
+    """A table as ``st.dataframe`` takes it."""
+
+    frame: Any
+    columns: dict[str, Any]
+
+
+def standings_table(
+    standing: Standing,
+    declared: Mapping[str, list[str]],
+    oracle: Mapping[str, float] | None = None,
+) -> Shown:
+    """Methods down, (data set, noise) across; holes say why they are empty.
+
+    Args:
+        standing: ranks and cells.
+        declared: what each method is told or uses.
+        oracle: mean accuracy of the best test epoch, to stand beside the ranking, never in it.
+    """
+    rows = standing.table.to_dict("records")
+    methods = [str(row["method"]) for row in rows]
+    frame = pd.DataFrame(
+        {
+            "rank": _figures([row["rank"] for row in rows], "{:.2f}".format),
+            "method": methods,
+            "told": [badges(declared.get(method, [])) for method in methods],
+            "mean": pd.Series([_mean(row) for row in rows], dtype=object),
+        }
+    )
+    found = {(c["dataset"], c["noise"], c["method"]): c for c in standing.cells.to_dict("records")}
+    why = {tuple(row[:3]): row[3] for row in standing.holes.to_numpy()}
+    for position, block in enumerate(standing.blocks):
+        keys = [(*block, method) for method in methods]
+        cells = [_cell(found[k]) if k in found else Figure(math.nan, why[k]) for k in keys]
+        frame[f"block{position}"] = pd.Series(cells, dtype=object)
+    if oracle is not None:
+        frame["oracle"] = _figures([oracle.get(method, math.nan) for method in methods], percent)
+    shown = _styled(frame).apply(_bold_best, subset=frame.columns[3 : 4 + len(standing.blocks)])
+    return Shown(shown, _standings_columns(standing, oracle is not None))
+
+
+def gains_table(overall: pd.DataFrame, worst_cells: Mapping[str, str]) -> Shown:
+    """Every refiner over all cells, losses beside gains."""
+    frame = overall.assign(where=[worst_cells.get(name, "") for name in overall["refiner"]])
+    order = ["refiner", "gain", "low", "high", "wins", "ties", "losses"]
+    frame = frame[[*order, "worst", "where", "p", "cells"]].reset_index(drop=True)
+    for column in ("gain", "low", "high", "worst"):
+        frame[column] = _figures(frame[column], points)
+    frame["p"] = _figures(frame["p"], "{:.3f}".format)
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    columns = {
+        "refiner": text("refiner", pinned=True, help="The plug-in on the trained classifier."),
+        "gain": number(
+            "gain", help="Mean of the cells' gains over off, in percentage points of test accuracy."
+        ),
+        "low": number("from", help="Lower end of the 95 % bootstrap interval over cells."),
+        "high": number("to", help="Upper end of the 95 % bootstrap interval over cells."),
+        "wins": number("better", help="Cells whose mean gain is above 0."),
+        "ties": number("same", help="Cells whose mean gain is exactly 0."),
+        "losses": number("worse", help="Cells whose mean gain is below 0: harm."),
+        "worst": number("worst", help="The lowest mean gain of any cell."),
+        "where": text("worst cell", help="The cell of the lowest mean gain."),
+        "p": number(
+            "p",
+            help="Wilcoxon signed-rank test over cells, two-sided, corrected by Holm over the "
+            "refiners. None below six cells, where no such test can reach 0.05.",
+        ),
+        "cells": number("cells", help="Cells with a pair of on and off."),
+    }
+    return Shown(_styled(frame), columns)
+
+
+def _standings_columns(standing: Standing, oracle: bool) -> dict[str, Any]:
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    known = {**KNOWLEDGE, **USES}
+    legend = "; ".join(f"**{short}**: {known[name]}" for name, short in BADGES.items())
+    columns: dict[str, Any] = {
+        "rank": number(
+            "rank",
+            width=56,
+            pinned=True,
+            help="Average of the ranks in the noise columns; 1 is best, ties share a rank. Only "
+            "methods with a result in every column are ranked.",
+        ),
+        "method": text("method", pinned=True, help="The method and parameters that differ."),
+        "told": text(
+            "told / uses",
+            help=f"What a method is told beyond the wrong labels, or uses beyond one network "
+            f"trained from scratch. Empty: nothing. {legend}.",
+        ),
+        "mean": number(
+            "mean",
+            help="Mean over the noise columns, in %, ± half of the 95 % bootstrap interval over "
+            "them. Only for ranked methods.",
+        ),
+        "oracle": number(
+            "oracle, not ranked",
+            help="Mean over the same columns at each training's best test epoch. It uses test "
+            "labels, so no one could choose that epoch: it is no result and is never ranked.",
+        ),
+    }
+    if not oracle:
+        del columns["oracle"]
+    for position, (block, heading) in enumerate(
+        zip(standing.blocks, headings(standing.blocks), strict=True)
+    ):
+        columns[f"block{position}"] = number(
+            heading,
+            help=f"Test accuracy on {plain(block[0])} with noise {plain(block[1])}, in %: mean "
+            "over seeds ± half of the 95 % Student t interval. (2/3): two of three seeds.",
+        )
+    return columns
+
+
+def _mean(row: dict[str, Any]) -> Figure:
+    if math.isnan(row["mean"]):
+        return Figure(math.nan, "not ranked")
+    return Figure(row["mean"], percent(row["mean"], (row["high"] - row["low"]) / 2))
+
+
+def _cell(row: dict[str, Any]) -> Figure:
+    text = percent(row["mean"], (row["high"] - row["low"]) / 2)
+    if row["seeds"] < row["planned"]:
+        text += f" ({row['seeds']}/{row['planned']:.0f})"
+    return Figure(row["mean"], text)
+
+
+def _figures(values: Iterable[float], words: Callable[[float], str]) -> pd.Series:
+    shown = [Figure(value, "–" if math.isnan(value) else words(value)) for value in values]
+    return pd.Series(shown, dtype=object)
+
+
+def _styled(frame: pd.DataFrame) -> Any:
+    return frame.style.format(str)
+
+
+def _bold_best(column: pd.Series) -> list[str]:
+    numbers = column.astype(float)
+    return [HIGHLIGHT if best else "" for best in numbers == numbers.max()]

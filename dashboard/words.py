@@ -1,0 +1,87 @@
+"""Words and numbers as the pages show them; everything from the database is escaped here."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from bench.report.tables import BADGES
+
+# What Streamlit's Markdown acts on: emphasis, links, HTML, formulas, and :directives[]. Signs
+# inside words stay bare, because an option's text is also its value in the URL.
+_ACTIVE = re.compile(
+    r"[\\`*\[\]<>~$|&#!@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=[A-Za-z/])"
+    r"|(?<=:material)/|(?<=www)\."
+)
+
+NOTHING = 1e-6
+"""Differences of accuracy below this are rounding of the stored float32 figures, not a gain."""
+
+
+def plain(text: object) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return _ACTIVE.sub(r"\\\g<0>", " ".join(str(text).split()))
+
+
+def percent(share: float, half: float = math.nan) -> str:
+    """``93.21 ± 0.40`` from shares."""
+    text = f"{100 * share:.2f}"
+    return text if math.isnan(half) else f"{text} ± {100 * half:.2f}"
+
+
+def points(share: float) -> str:
+    """A difference in percentage points with its sign; a plain 0 where nothing changed."""
+    if math.isnan(share):
+        return "–"
+    if abs(share) < NOTHING:
+        return "0"
+    return f"{100 * share:+.2f}".replace("-", "−")
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 cell``, ``2 cells``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listing(names: Iterable[object], most: int = 3) -> str:
+    """``a, b and 4 more``, escaped."""
+    found = [plain(name) for name in names]
+    if len(found) > most:
+        return f"{', '.join(found[:most])} and {len(found) - most} more"
+    return " and ".join(filter(None, [", ".join(found[:-1]), *found[-1:]]))
+
+
+def moment(iso: str) -> str:
+    """``22 Nov 2026, 20:25 UTC`` from an ISO date; anything else as it is."""
+    try:
+        found = datetime.fromisoformat(iso)
+    except ValueError:
+        return plain(iso)
+    return f"{found.day} {found:%b %Y, %H:%M} UTC"
+
+
+def headings(blocks: Sequence[tuple[str, str]]) -> list[str]:
+    """A short name for every (data set, noise): the noise alone where there is one data set."""
+    one = len({dataset for dataset, _ in blocks}) == 1
+    return [noise if one else f"{dataset} · {noise}" for dataset, noise in blocks]
+
+
+def badges(names: Iterable[str]) -> str:
+    """What a method is told or uses, in short words."""
+    return ", ".join(BADGES.get(name, name) for name in names)
+
+
+def run_command(suite: str, budget: str, db: Path, redo: str = "") -> str:
+    """The command that fills a board, ready to paste."""
+    words = ["python", "-m", "bench", "run", suite]
+    if budget:
+        words += ["--budget", budget]
+    if db.resolve() != Path("leaderboard.db").resolve():
+        words += ["--db", str(db)]
+    if redo:
+        words += ["--redo", redo]
+    return shlex.join(words)

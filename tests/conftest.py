@@ -1,0 +1,63 @@
+"""What all tests share: a private plugin cache, prepared digits, and suites written as strings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.data.prepared import read_info
+from bench.registry import Registry, discover
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests neither read nor write the user's plugin catalogue or settings."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("LIPBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+    for name in ("DB", "DATA_DIR", "DEVICE", "JOBS", "PLUGINS"):
+        patch.delenv(f"LIPBENCH_{name}", raising=False)
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """The shipped plugins."""
+    return discover()
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Path:
+    """A data folder with digits prepared."""
+    folder = tmp_path_factory.mktemp("data")
+    read_info("digits", folder, registry)
+    return folder
+
+
+TINY = """
+suite: tiny
+datasets: [digits]
+noises:
+  - clean
+  - symmetric: {rate: 0.5}
+methods: [ce, elr]
+refiners: [off, lip]
+seeds: 2
+protocol:
+  backbone: {mlp: {width: 16, depth: 1}}
+  epochs: 2
+  batch_size: 256
+"""
+"""Eight trainings that take a moment."""
+
+
+@pytest.fixture
+def write_suite(tmp_path: Path) -> Callable[..., Path]:
+    """``write_suite(text, name="suite.yaml")`` writes a suite file and gives its path."""
+
+    def write(text: str = TINY, name: str = "suite.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
