@@ -84,7 +84,10 @@ def standings(
 
 
 def gain_frame(
-    by_cell: pd.DataFrame, methods: Sequence[str], blocks: Sequence[tuple[str, str]], names: Sequence[str]
+    by_cell: pd.DataFrame,
+    methods: Sequence[str],
+    blocks: Sequence[tuple[str, str]],
+    names: Sequence[str],
 ) -> pd.DataFrame:
     """Methods × blocks, whole, in percentage points; a cell without a pair has a NaN gain.
 
@@ -147,16 +150,17 @@ def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
     )
     colour = alt.Color(
         "gain:Q",
-        scale=alt.Scale(domain=[-end, 0, end], range=[HARM, ink.still, GAIN], clamp=True),
+        scale=alt.Scale(domain=[-end, 0, end], range=[HARM, ink.still, GAIN], interpolate="lab"),
         legend=alt.Legend(
-            title="harm  ◀  percentage points  ▶  gain",
+            title="harm ◂ percentage points ▸ gain",
+            titleLimit=240,
             orient="bottom",
             direction="horizontal",
             titleAnchor="middle",
             gradientLength=220,
             gradientThickness=10,
             values=[-end, 0, end],
-            format="+.2f",
+            labelExpr="datum.value == 0 ? '0' : format(datum.value, '+.2f')",
         ),
     )
     tooltip = [

@@ -6,9 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from bench.data.prepared import read_info
 from bench.registry import Registry, discover
+
+
+# How long an example takes says nothing about whether it is right.
+settings.register_profile("lipbench", deadline=None)
+settings.load_profile("lipbench")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -89,6 +89,7 @@ def import_tree(
     declared = registry.get("dataset", name).declared
     if declared["bundled"]:
         raise DataError(f"{name} ships with LIPBench and is prepared on first use; use it as it is")
+    prepared.check_place(name, data_dir)
     with open_tree(source) as files:
         class_names = _class_names(files, declared["class_names"], name)
         ids = {class_name: i for i, class_name in enumerate(class_names)}

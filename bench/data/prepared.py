@@ -19,7 +19,7 @@ import numpy as np
 
 from bench.api import DataInfo, Dataset, Split
 from bench.data.contract import validate
-from bench.data.swap import Contents, one_line, staged
+from bench.data.swap import Contents, one_line, refuse_foreign, staged
 from bench.errors import DataError
 from bench.registry import Registry
 
@@ -51,6 +51,11 @@ def folder(name: str, data_dir: Path) -> Path:
 def exists(name: str, data_dir: Path) -> bool:
     """True when a prepared data set is in its place, intact or not."""
     return (folder(name, data_dir) / "meta.json").exists()
+
+
+def check_place(name: str, data_dir: Path) -> None:
+    """Raise ``DataError`` when somebody's own files lie where the data set would go."""
+    refuse_foreign(folder(name, data_dir), CONTENTS)
 
 
 def read_info(name: str, data_dir: Path, registry: Registry) -> DataInfo:
@@ -103,8 +108,8 @@ def described(name: str, data_dir: Path, registry: Registry) -> DataInfo:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path} is damaged ({type(error).__name__}: {one_line(error)}); remove {path.parent} "
-            f"and type one of:\n{_commands(name, data_dir)}"
+            f"{path} is damaged ({type(error).__name__}: {one_line(error)}); "
+            f"{_remedy(name, data_dir, registry)}"
         ) from None
 
 
@@ -116,7 +121,10 @@ def checked(name: str, data_dir: Path, registry: Registry) -> Prepared:
     """
     info = described(name, data_dir, registry)
     place = folder(name, data_dir)
-    train, test = _read_arrays(name, data_dir)
+    try:
+        train, test = _read_arrays(place)
+    except DataError as error:
+        raise DataError(f"{error}; {_remedy(name, data_dir, registry)}") from None
     found = fingerprint(train, test, info.class_names)
     if found != info.fingerprint:
         changed = f"fingerprint {found[:12]}, expected {info.fingerprint[:12]}"
@@ -125,8 +133,8 @@ def checked(name: str, data_dir: Path, registry: Registry) -> Prepared:
     else:
         return Prepared(info, train, test)
     raise DataError(
-        f"{place} was changed after it was prepared ({changed}); remove it and type one of:\n"
-        f"{_commands(name, data_dir)}"
+        f"{place} was changed after it was prepared ({changed}); "
+        f"{_remedy(name, data_dir, registry)}"
     )
 
 
@@ -137,6 +145,7 @@ def build(name: str, data_dir: Path, registry: Registry) -> DataInfo:
         DataError: it could not be had; the message says how to bring it otherwise.
     """
     bundled = registry.get("dataset", name).declared["bundled"]
+    check_place(name, data_dir)
     dataset: Dataset = registry.create("dataset", name, {})
     try:
         train, test, class_names = dataset.build(data_dir / "raw" / name)
@@ -176,18 +185,19 @@ def write(
         "shape": list(shape),
     }
 
+    # Resolved, so that a link to another disk stays a link.
+    place = folder(name, data_dir).resolve()
+
     def same() -> bool:
         try:
-            path = folder(name, data_dir) / "meta.json"
-            if json.loads(path.read_text(encoding="utf-8")) != meta:
+            if json.loads((place / "meta.json").read_text(encoding="utf-8")) != meta:
                 return False
-            found = fingerprint(*_read_arrays(name, data_dir), class_names)
+            found = fingerprint(*_read_arrays(place), class_names)
         except (OSError, ValueError, DataError):
             return False
         return found == meta["fingerprint"]
 
-    # Resolved, so that a link to another disk stays a link.
-    with staged(folder(name, data_dir).resolve(), CONTENTS, same) as stage:
+    with staged(place, CONTENTS, same) as stage:
         for part, split in zip(PARTS, (train, test), strict=True):
             for array in ARRAYS:
                 np.save(stage / f"{part}_{array}.npy", getattr(split, array))
@@ -221,6 +231,12 @@ def as_dict(info: DataInfo) -> dict[str, Any]:
         "shape": list(info.shape),
         "full": info.full,
     }
+
+
+def _remedy(name: str, data_dir: Path, registry: Registry) -> str:
+    if registry.get("dataset", name).declared["bundled"]:
+        return "it is prepared anew on its next use"
+    return f"bring it again with one of:\n{_commands(name, data_dir)}"
 
 
 def _commands(name: str, data_dir: Path) -> str:
@@ -259,8 +275,7 @@ def _sizes(train: Split, test: Split) -> tuple[int, int, tuple[int, ...]]:
     return len(train.labels), len(test.labels), shape
 
 
-def _read_arrays(name: str, data_dir: Path) -> tuple[Split, Split]:
-    place = folder(name, data_dir)
+def _read_arrays(place: Path) -> tuple[Split, Split]:
     splits = []
     for part in PARTS:
         arrays = []
@@ -269,9 +284,6 @@ def _read_arrays(name: str, data_dir: Path) -> tuple[Split, Split]:
             try:
                 arrays.append(np.load(path, mmap_mode="r", allow_pickle=False))
             except Exception as error:  # numpy fails in many ways on a damaged header
-                raise DataError(
-                    f"{path} is damaged ({one_line(error)}); remove {place} and type one of:\n"
-                    f"{_commands(name, data_dir)}"
-                ) from None
+                raise DataError(f"{path} is damaged ({one_line(error)})") from None
         splits.append(Split(*arrays))
     return splits[0], splits[1]

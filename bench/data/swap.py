@@ -44,7 +44,7 @@ def staged(place: Path, contents: Contents, same: Callable[[], bool]) -> Iterato
     Raises:
         DataError: the disk is full or read-only, or ``place`` holds something else.
     """
-    _refuse_foreign(place, contents)
+    refuse_foreign(place, contents)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         # Not tempfile.mkdtemp, whose folders nobody but their owner may read.
@@ -56,12 +56,36 @@ def staged(place: Path, contents: Contents, same: Callable[[], bool]) -> Iterato
         yield stage
         with FileLock(place.parent / f".{place.name}.lock"):
             if not same():
-                _refuse_foreign(place, contents)
+                refuse_foreign(place, contents)
                 _swap(stage, place, contents)
     except OSError as error:
         raise _unwritable(place.parent, error) from None
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def refuse_foreign(place: Path, contents: Contents) -> None:
+    """Raise ``DataError`` when ``place`` holds something that a swap would delete."""
+    try:
+        found = sorted(entry.name for entry in place.iterdir())
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        # The path that is a file may as well be the parent.
+        problem = place if place.exists() else place.parent
+        raise DataError(
+            f"{problem} is a file where a folder is needed; move it away, or choose another "
+            f"folder with --data-dir or LIPBENCH_DATA_DIR"
+        ) from None
+    except OSError as error:
+        raise _unwritable(place, error) from None
+    known = contents.written | contents.kept
+    foreign = [name for name in found if name not in known and name.lower() not in JUNK]
+    if foreign:
+        raise DataError(
+            f"{place} holds {foreign[0]!r}, which LIPBench did not write and will not delete; "
+            f"move that folder elsewhere, or choose another with --data-dir or LIPBENCH_DATA_DIR"
+        )
 
 
 def one_line(error: BaseException) -> str:
@@ -85,29 +109,6 @@ def _swap(stage: Path, place: Path, contents: Contents) -> None:
         with contextlib.suppress(OSError):
             os.rename(aside / name, place / name)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def _refuse_foreign(place: Path, contents: Contents) -> None:
-    try:
-        found = sorted(entry.name for entry in place.iterdir())
-    except FileNotFoundError:
-        return
-    except NotADirectoryError:
-        # The path that is a file may as well be the parent.
-        problem = place if place.exists() else place.parent
-        raise DataError(
-            f"{problem} is a file where a folder is needed; move it away, or choose another "
-            f"folder with --data-dir or LIPBENCH_DATA_DIR"
-        ) from None
-    except OSError as error:
-        raise _unwritable(place, error) from None
-    known = contents.written | contents.kept
-    foreign = [name for name in found if name not in known and name.lower() not in JUNK]
-    if foreign:
-        raise DataError(
-            f"{place} holds {foreign[0]!r}, which LIPBench did not write and will not delete; "
-            f"move that folder elsewhere, or choose another with --data-dir or LIPBENCH_DATA_DIR"
-        )
 
 
 def _unwritable(path: Path, error: OSError) -> DataError:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.environment import environment
 from bench.engines.protocol import Workplace, read_post
 from bench.records import Outcome, TrainingSpec
 
@@ -25,6 +26,11 @@ Finished = tuple[TrainingSpec, Outcome, "Path | None"]
 """A training, how it ended, and the outbox file that held it (None when the worker wrote none)."""
 
 GRACE_S = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+START_S = 300.0
+"""Seconds a worker may take to import torch and find its plugins."""
+
 LOG_TAIL_BYTES = 4000
 
 
@@ -69,7 +75,7 @@ class LocalEngine:
         devices = _devices(self._settings)
         threads = []
         for number in range(min(self._settings.jobs, len(trainings))):
-            slot = _Slot(self._settings, devices[number % len(devices)], on_epoch)
+            slot = _Slot(self._settings, number, devices[number % len(devices)], on_epoch)
             self._slots.append(slot)
             thread = threading.Thread(
                 target=self._serve, args=(slot, waiting, finished), daemon=True
@@ -115,6 +121,7 @@ class _Slot:
     def __init__(
         self,
         settings: LocalSettings,
+        number: int,
         visible: str | None,
         on_epoch: Callable[[TrainingSpec, int], None],
     ) -> None:
@@ -123,15 +130,16 @@ class _Slot:
         self._on_epoch = on_epoch
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
+        self._worker_log = settings.workplace.root / f"worker-{number}.log"
 
     def run(self, spec: TrainingSpec) -> Finished:
         """One training, from a healthy worker to an outcome of any kind."""
         started_at = datetime.now(UTC).isoformat("T", "milliseconds")
-        clock = time.monotonic()
-        limit = self._settings.time_limit_s
-        deadline = None if limit is None else clock + limit
         log_path = self._settings.workplace.log(spec)
         process = self._alive()
+        clock = time.monotonic()  # the time limit is the training's, not that of importing torch
+        limit = self._settings.time_limit_s
+        deadline = None if limit is None else clock + limit
         try:
             self._send(process, {"spec": spec.to_json(), "log": str(log_path)})
             while True:
@@ -176,25 +184,26 @@ class _Slot:
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._process = self._start()
+            self._event(self._process, time.monotonic() + START_S)  # "ready", or it is dead
         return self._process
 
     def _start(self) -> subprocess.Popen[bytes]:
         settings = self._settings
-        environment = dict(os.environ)
+        variables = dict(os.environ)
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            environment[variable] = str(settings.threads)
-        environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-        environment["PYTHONUNBUFFERED"] = "1"
+            variables[variable] = str(settings.threads)
+        variables["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        variables["PYTHONUNBUFFERED"] = "1"
         if self._visible is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = self._visible
+            variables["CUDA_VISIBLE_DEVICES"] = self._visible
         settings.workplace.root.mkdir(parents=True, exist_ok=True)
-        with (settings.workplace.root / "worker.log").open("ab") as worker_log:
+        with self._worker_log.open("wb") as worker_log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bench.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=worker_log,
-                env=environment,
+                env=variables,
                 start_new_session=True,
             )
         self._send(
@@ -261,9 +270,9 @@ class _Slot:
             device=self._settings.device,
             precision="",
             threads=self._settings.threads,
-            environment=None,
+            environment=environment(),
             error=error,
-            traceback=_tail(log_path),
+            traceback=_tail(log_path) or _tail(self._worker_log),
             log=str(log_path),
         )
 

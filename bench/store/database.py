@@ -60,6 +60,8 @@ def open_reader(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         # A read-only folder cannot hold the files of write-ahead logging; nobody writes there.
         connection = _try_reader(uri + "&immutable=1")
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path} is damaged ({error}); restore it from a copy") from None
     connection.row_factory = sqlite3.Row
     _check_version(Database(connection), path)
     return connection

@@ -62,7 +62,7 @@ def by_subtraction(weight: torch.Tensor, x: torch.Tensor, y: torch.Tensor, k: in
     return kept + u[:, k:] @ torch.diag(values) @ vt[k:]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), k=st.integers(0, 5), q=st.integers(2, 9))
 def test_the_whole_path_equals_the_papers_steps_at_every_k(seed: int, k: int, q: int) -> None:
     weight, features, labels = draw(seed, q=q)
@@ -73,7 +73,7 @@ def test_the_whole_path_equals_the_papers_steps_at_every_k(seed: int, k: int, q:
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000))
 def test_refitted_values_do_not_depend_on_k(seed: int) -> None:
     weight, features, labels = draw(seed)
@@ -82,14 +82,14 @@ def test_refitted_values_do_not_depend_on_k(seed: int) -> None:
         torch.testing.assert_close(path.scale[position, k:], path.scale[0, k:])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000))
 def test_is_the_identity_at_full_rank(seed: int) -> None:
     weight, features, labels = draw(seed)
     torch.testing.assert_close(refine(weight, features, labels, 5), weight)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), k=st.integers(0, 5))
 def test_is_the_identity_on_least_squares(seed: int, k: int) -> None:
     _, features, labels = draw(seed)
@@ -97,7 +97,7 @@ def test_is_the_identity_on_least_squares(seed: int, k: int) -> None:
     torch.testing.assert_close(refine(weight, features, labels, k), weight)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), ridge=st.floats(0.1, 50))
 def test_unshrinks_the_tail_of_a_ridge_solution(seed: int, ridge: float) -> None:
     _, features, labels = draw(seed)
@@ -144,11 +144,9 @@ def test_a_rank_out_of_range_is_an_error(k: int) -> None:
         refine(*draw(1), k)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), shift=st.floats(-5, 5))
-def test_calibrated_logits_do_not_change_when_features_are_shifted(
-    seed: int, shift: float
-) -> None:
+def test_calibrated_logits_do_not_change_when_features_are_shifted(seed: int, shift: float) -> None:
     weight, x, y = draw(seed)
     moved = x + shift
     path = LipCalibrated().path(problem_of(weight, x, y))

@@ -16,9 +16,7 @@ Write = Callable[..., Path]
 
 
 @pytest.fixture
-def plan(
-    write_suite: Write, registry: Registry, data_dir: Path
-) -> Callable[..., Plan]:
+def plan(write_suite: Write, registry: Registry, data_dir: Path) -> Callable[..., Plan]:
     def make(text: str | None = None, folder: Path = data_dir) -> Plan:
         path = write_suite(text) if text else write_suite()
         return make_plan(load_suite(str(path), None, registry), registry, folder)

@@ -64,8 +64,11 @@ def test_an_entry_point_becomes_a_method(tmp_path: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[lipbench.plugins]\ntheirs = their_package\n")
     found = subprocess.run(
-        [sys.executable, "-c", "from bench.registry import discover as d;"
-         "print(d().get('method', 'mine').file)"],
+        [
+            sys.executable,
+            "-c",
+            "from bench.registry import discover as d;print(d().get('method', 'mine').file)",
+        ],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -118,9 +121,7 @@ def test_planning_and_listing_do_not_import_torch(tmp_path: Path) -> None:
         "import sys; from bench.registry import discover; from bench.spec import load_suite;"
         "load_suite('digits', None, discover()); print('torch' in sys.modules)"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
 
 
@@ -132,8 +133,6 @@ def test_an_edited_plugin_is_read_anew(tmp_path: Path) -> None:
         "from bench.registry import discover;"
         f"print(discover([{str(path)!r}]).get('method', 'mine').parameters['q'].default)"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert first.parameters["q"].default == 0.5
     assert found.stdout.strip() == "0.7"

@@ -1,0 +1,149 @@
+"""The dashboard: ``streamlit run dashboard/app.py``, with the database in LIPBENCH_DB."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from bench.errors import StoreError
+from dashboard import data, states
+from dashboard.data import Board
+from dashboard.pages import gains, leaderboard
+from dashboard.words import count, moment, plain
+
+log = logging.getLogger(__name__)
+
+# Address -> title, icon and what shows the page.
+PAGES: dict[str, tuple[str, str, Callable[[Board], None]]] = {
+    "leaderboard": ("Leaderboard", ":material/leaderboard:", leaderboard.show),
+    "gains": ("Gains of LIP", ":material/exposure:", gains.show),
+}
+
+REFRESH_S = 4
+
+
+def main() -> None:
+    """Build the frame that all pages share, and show one."""
+    st.set_page_config(page_title="LIPBench", page_icon=":material/leaderboard:", layout="wide")
+    path = data.database()
+    try:
+        found = data.boards(path)
+        board = _choose_board(found) if found else None
+        reason: Exception | None = None
+    except (StoreError, sqlite3.Error, pd.errors.DatabaseError) as error:
+        found, board, reason = [], None, error
+    pages = [
+        st.Page(
+            partial(_show, path, board, reason, show),
+            title=title,
+            icon=icon,
+            url_path=address,
+            default=address == "leaderboard",
+        )
+        for address, (title, icon, show) in PAGES.items()
+    ]
+    page = st.navigation(pages)
+    with st.sidebar:
+        _watch(path, data.stamp(path))
+    page.run()
+
+
+def _show(
+    path: Path, board: Board | None, reason: Exception | None, show: Callable[[Board], None]
+) -> None:
+    if reason is not None:
+        if path.exists():
+            states.unreadable(path, reason)
+        else:
+            states.no_database(path)
+    elif board is None:
+        states.no_boards(path)
+    else:
+        _heading(board)
+        try:
+            show(board)
+        except (StoreError, sqlite3.Error, pd.errors.DatabaseError) as error:
+            log.exception("the database could not be read")
+            states.unreadable(path, error)
+
+
+def _choose_board(found: list[Board]) -> Board:
+    """The board of the URL, else the latest; the URL then names it, so that links last."""
+    wanted = st.query_params.get("board", "")
+    keys = {board.short: board for board in found}
+    if "board_choice" not in st.session_state and wanted in keys:
+        st.session_state["board_choice"] = wanted
+    twins = pd.Series([board.name for board in found]).duplicated(keep=False)
+    names = {
+        board.short: f"{board.name} · {board.short}" if twin else board.name
+        for board, twin in zip(found, twins, strict=True)
+    }
+    with st.sidebar:
+        chosen = st.selectbox(
+            "Board",
+            list(keys),
+            format_func=names.__getitem__,
+            key="board_choice",
+            help="Suite, budget and data sets. Only results of one board, under one protocol, are "
+            "ranked together.",
+        )
+    board = keys[chosen]
+    if wanted and wanted not in keys:
+        st.warning(
+            f"This link names board {plain(wanted)}, which is not in this database; the latest "
+            "one is shown instead.",
+            icon=":material/link_off:",
+        )
+    if wanted != chosen:
+        st.query_params["board"] = chosen
+    _about(board)
+    return board
+
+
+def _about(board: Board) -> None:
+    suite = board.read().suite
+    protocol = suite.get("protocol", {})
+    optimiser, backbone = protocol.get("optimiser", {}), protocol.get("backbone", {})
+    facts = {
+        "backbone": backbone.get("name"),
+        "epochs": protocol.get("epochs"),
+        "batch size": protocol.get("batch_size"),
+        "optimiser": f"{optimiser.get('name')}, rate {optimiser.get('lr')}",
+        "seeds": len(suite.get("seeds") or []),
+        "held out": f"{protocol.get('noisy_validation', 0):.0%} for noisy validation",
+    }
+    with st.sidebar:
+        st.markdown("\n".join(f"- {name}: **{plain(value)}**" for name, value in facts.items()))
+        st.caption(f"{plain(board.path.name)} is read, never written.")
+
+
+def _heading(board: Board) -> None:
+    st.header(plain(board.title))
+    parts = [
+        f"suite **{plain(board.suite)}**",
+        f"budget **{plain(board.budget)}**" if board.budget else "",
+        f"data **{plain(board.data)}**",
+        f"**{board.done:,} of {count(board.planned, 'training')}** done",
+        f":orange[**{board.failed:,} failed**]" if board.failed else "",
+        f"planned {moment(board.planned_at)}",
+    ]
+    st.markdown(" · ".join(filter(None, parts)))
+    if 0 < board.done < board.planned:
+        st.progress(board.done / board.planned)
+
+
+@st.fragment(run_every=REFRESH_S)
+def _watch(path: Path, seen: int) -> None:
+    """Show new results as they are committed, while a suite runs."""
+    if data.stamp(path) != seen:
+        st.rerun()
+
+
+if __name__ == "__main__":
+    main()

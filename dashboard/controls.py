@@ -1,0 +1,35 @@
+"""Choices that live in the URL, so that a view can be shared by copying the address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard.charts import DARK, LIGHT, Ink
+from dashboard.words import plain
+
+MANY = 8
+"""More options than this fold into a list that can be searched."""
+
+
+def choose(label: str, options: Sequence[str], key: str, *, help: str | None = None) -> str:
+    """One of the options, the first unless the URL or the reader says otherwise."""
+    if len(options) > MANY:
+        return st.selectbox(label, options, key=key, help=help, bind="query-params")
+    chosen = st.segmented_control(
+        label,
+        options,
+        default=options[0],
+        required=True,
+        format_func=plain,
+        key=key,
+        help=help,
+        bind="query-params",
+    )
+    return chosen or options[0]
+
+
+def ink() -> Ink:
+    """Colours for the page as the reader sees it."""
+    return DARK if st.context.theme.type == "dark" else LIGHT

@@ -1,0 +1,207 @@
+"""What a plug-in gives and takes in every cell; harm is as loud as gain."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, states
+from dashboard.controls import choose, ink
+from dashboard.data import OFF, Board, Snapshot
+from dashboard.tables import gains_table
+from dashboard.words import count, headings, percent, plain, points
+
+FIRST = "lip"
+
+
+def show(board: Board) -> None:
+    """The page."""
+    found = board.read()
+    if not board.done:
+        states.nothing_done(board)
+        states.failures(board, found.planned, opened=True)
+        return
+    refiners = [name for name in board.refiners() if name != OFF]
+    cells, overall = board.gains()
+    if not refiners or cells.empty:
+        st.subheader("No gains yet")
+        st.markdown(
+            "A gain compares a refiner with **off** on the same trained weights; no training of "
+            "this board has both."
+        )
+        states.refused(found.results)
+        return
+    refiners.sort(key=lambda name: name != FIRST)
+    refiner = choose(
+        "Refiner",
+        refiners,
+        "gain",
+        help="The plug-in whose gain over off is shown; both come from the same trained weights.",
+    )
+    blocks, methods = _axes(found)
+    one = cells[cells["refiner"] == refiner]
+    frame = charts.gain_frame(one, methods, blocks, headings(blocks))
+    if one.empty:
+        st.markdown(f"No evaluation of **{plain(refiner)}** has a value yet.")
+    else:
+        row = overall[overall["refiner"] == refiner].iloc[0].to_dict()
+        st.markdown(_verdict(row, frame))
+        with states.guarded("heat map"):
+            st.altair_chart(
+                charts.heat_map(frame, ink()),
+                alt=f"Gain of {plain(refiner)} in every cell, in percentage points",
+            )
+        st.caption(_legend(one))
+    st.subheader("All refiners")
+    with states.guarded("table"):
+        shown = gains_table(overall, _worst(cells))
+        st.dataframe(shown.frame, column_config=shown.columns, hide_index=True)
+    st.caption(
+        "Percentage points of test accuracy over off, from the same trained weights: seeds are "
+        "averaged inside a cell, intervals and the test are over cells."
+    )
+    if not one.empty:
+        _where(frame, refiner)
+        _curves(board, found, one, refiner)
+    states.failures(board, found.planned)
+    states.refused(found.results)
+
+
+def _axes(found: Snapshot) -> tuple[list[tuple[str, str]], list[str]]:
+    planned = found.planned
+    pairs = zip(planned["dataset"], planned["noise"], strict=True)
+    return list(dict.fromkeys(pairs)), list(dict.fromkeys(planned["method"]))
+
+
+def _verdict(row: dict[str, Any], frame: pd.DataFrame) -> str:
+    """The answer in words, with the worst cell by name."""
+    name = plain(row["refiner"])
+    mean = points(row["gain"])
+    cells = count(int(row["cells"]), "cell")
+    text = f"**{name}**: **{mean} points** on average over {cells}"
+    if math.isnan(row["low"]):
+        text += ". Fewer than three cells: no interval, so nothing is shown either way."
+    else:
+        text += f", 95 % interval {points(row['low'])} to {points(row['high'])}. "
+        if row["low"] > 0:
+            text += "The interval is above 0: it **helps** on average."
+        elif row["high"] < 0:
+            text += "The interval is below 0: it **harms** on average."
+        else:
+            text += "The interval holds 0: neither help nor harm is shown on average."
+    counts = frame["effect"].value_counts()
+    text += (
+        f" Better in {counts.get('gain', 0)}, unchanged in {counts.get('no change', 0)}, worse in "
+        f"{counts.get('harm', 0)}"
+    )
+    worst = frame.loc[frame["gain"].idxmin()]
+    if worst["effect"] == "harm":
+        text += (
+            f"; at worst {points(worst['gain'] / 100)} ({plain(worst['method'])}, "
+            f"{plain(worst['block'])})"
+        )
+    return text + "."
+
+
+def _legend(cells: pd.DataFrame) -> str:
+    text = (
+        "Orange is harm, blue is gain, equally strong at equal size; in percentage points, mean "
+        "over seeds. Dashed: no pair of on and off."
+    )
+    seeds = int(cells["seeds"].min())
+    if seeds < 3:
+        text += f" Some cells have only {count(seeds, 'seed')}: a single cell says little there."
+    return text
+
+
+def _worst(cells: pd.DataFrame) -> dict[str, str]:
+    lowest = cells.loc[cells.groupby("refiner")["gain"].idxmin()]
+    pairs = zip(lowest["dataset"], lowest["noise"], strict=True)
+    every = list(dict.fromkeys(zip(cells["dataset"], cells["noise"], strict=True)))
+    names = dict(zip(every, headings(every), strict=True))
+    return {
+        refiner: f"{method} · {names[pair]}"
+        for refiner, method, pair in zip(lowest["refiner"], lowest["method"], pairs, strict=True)
+    }
+
+
+def _where(frame: pd.DataFrame, refiner: str) -> None:
+    st.subheader("Does it help where help is needed?")
+    with states.guarded("chart"):
+        st.altair_chart(
+            charts.gain_against_off(frame, ink()),
+            alt=f"Gain of {plain(refiner)} against accuracy without it, a mark a cell",
+        )
+    st.caption(
+        "A mark is a cell, its bar the 95 % interval over seeds. Left: cells that were poor "
+        "without it."
+    )
+
+
+def _curves(board: Board, found: Snapshot, cells: pd.DataFrame, refiner: str) -> None:
+    """Every k of one cell, for audit."""
+    trained = found.results[found.results["refiner"] == refiner]
+    if trained["k"].isna().all():
+        return
+    st.subheader("Every k of one cell")
+    every = list(dict.fromkeys(zip(cells["dataset"], cells["noise"], strict=True)))
+    names = dict(zip(every, headings(every), strict=True))
+    ordered = cells.sort_values("gain", key=lambda gain: -gain.abs(), kind="stable")
+    options = {
+        f"{row['method']} · {names[(row['dataset'], row['noise'])]}": row
+        for row in ordered.to_dict("records")
+    }
+    chosen = st.selectbox(
+        "Cell",
+        list(options),
+        key="cell",
+        help="The cells that changed most come first.",
+        bind="query-params",
+    )
+    row = options[chosen]
+    with states.guarded("curve"):
+        curves = board.curves(row["dataset"], row["noise"], row["method"], refiner)
+        if curves.empty:
+            st.caption("This refiner stored no curve for this cell.")
+            return
+        scaled = curves.assign(
+            test_accuracy=100 * curves["test_accuracy"],
+            noisy_val_accuracy=100 * curves["noisy_val_accuracy"],
+        )
+        left, right = st.columns(2)
+        with left:
+            st.markdown("**Test accuracy**, shown for audit")
+            st.altair_chart(
+                charts.k_curve(
+                    scaled, "test_accuracy", "test accuracy, %", 100 * row["off"], ink()
+                ),
+                alt="Test accuracy against k; seeds thin, mean thick",
+            )
+        with right:
+            st.markdown("**Noisy validation accuracy**, which may choose k")
+            if scaled["noisy_val_accuracy"].isna().all():
+                st.caption("This protocol holds no validation samples out.")
+            else:
+                st.altair_chart(
+                    charts.k_curve(
+                        scaled,
+                        "noisy_val_accuracy",
+                        "accuracy on noisy validation, %",
+                        ink=ink(),
+                    ),
+                    alt="Noisy validation accuracy against k; seeds thin, mean thick",
+                )
+        same = trained[
+            (trained["dataset"] == row["dataset"])
+            & (trained["noise"] == row["noise"])
+            & (trained["method"] == row["method"])
+        ]
+        whole = int((same["k"] == same["rank"]).sum())
+        st.caption(
+            f"Thin: seeds; thick: their mean; diamond: the k that was taken; dashed: off, "
+            f"{percent(row['off'])} %. k was chosen without the test curve. In {whole} of "
+            f"{count(len(same), 'training')} of this cell it is the full rank of the head."
+        )

@@ -1,0 +1,227 @@
+"""Methods ranked inside one board, with every cell, every hole and every caveat in sight."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, states
+from dashboard.controls import choose, ink
+from dashboard.data import HEADLINE, OFF, ORACLE, Board, Snapshot
+from dashboard.standing import FAILED, LEFT_OUT, MISSING, NO_VALUE, Standing
+from dashboard.tables import standings_table
+from dashboard.words import count, headings, listing, plain, run_command
+
+SELECTORS = {
+    HEADLINE: "last epoch",
+    "last10": "last 10 epochs",
+    "best-noisy-val": "best on noisy validation",
+}
+"""Rules that look at no test label, in words."""
+
+ALL = "all"
+FEW_SEEDS = 3
+
+
+def show(board: Board) -> None:
+    """The page."""
+    found = board.read()
+    if not board.done:
+        states.nothing_done(board)
+        states.failures(board, found.planned, opened=True)
+        states.left_out(found.excluded)
+        return
+    refiner, selector, with_oracle = _controls(board, found)
+    standing = board.standing(refiner, selector)
+    oracle = _oracle(board) if with_oracle else None
+    st.markdown(_who_leads(standing))
+    with st.container(key="standings"), states.guarded("table"):
+        declared = {
+            str(row["method"]): [*row["knows"], *row["uses"]]
+            for row in found.methods.to_dict("records")
+        }
+        shown = standings_table(standing, declared, oracle)
+        st.dataframe(shown.frame, column_config=shown.columns, hide_index=True, height="content")
+    _caveats(board, standing, refiner, selector)
+    _holes(board, standing)
+    with states.guarded("chart"):
+        _chart(standing, found, refiner, selector)
+    states.failures(board, found.planned)
+    states.refused(found.results)
+    states.left_out(found.excluded)
+
+
+def _controls(board: Board, found: Snapshot) -> tuple[str, str, bool]:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        refiner = choose(
+            "Refiner",
+            board.refiners() or [OFF],
+            "refiner",
+            help="A plug-in on the trained classifier head. On and off come from the same trained "
+            "weights; off is the method as it is.",
+        )
+        if refiner != OFF:
+            return refiner, HEADLINE, False
+        known = set(found.selections["selector"])
+        offered = {words: name for name, words in SELECTORS.items() if name in known}
+        selector = HEADLINE
+        if len(offered) > 1:
+            words = choose(
+                "Accuracy at",
+                list(offered),
+                "epoch",
+                help="Which epoch speaks for a training. None of these rules sees a test label.",
+            )
+            selector = offered[words]
+        oracle = ORACLE in known and st.toggle(
+            "Show the oracle",
+            key="oracle",
+            help="Adds the accuracy at the best test epoch. It uses test labels, so it is never "
+            "ranked; it shows what choosing the epoch better could give at most.",
+            bind="query-params",
+        )
+    return refiner, selector, bool(oracle)
+
+
+def _oracle(board: Board) -> dict[str, float]:
+    table = board.standing(OFF, ORACLE).ranked
+    return dict(zip(table["method"], table["mean"], strict=True))
+
+
+def _who_leads(standing: Standing) -> str:
+    ranked = standing.ranked
+    if ranked.empty:
+        return "No method has a result in every column yet, so none is ranked."
+    best = ranked[ranked["rank"] == ranked["rank"].min()]
+    first = best.iloc[0]
+    columns = count(len(standing.blocks) - len(standing.silent), "noise column")
+    if len(best) > 1:
+        return (
+            f"{listing(best['method'])} share the lead with an average rank of "
+            f"**{first['rank']:.2f}** over {columns}."
+        )
+    text = (
+        f"**{plain(first['method'])}** leads with an average rank of **{first['rank']:.2f}** over "
+        f"{columns} and a mean accuracy of **{100 * first['mean']:.2f} %**"
+    )
+    if len(ranked) > 1:
+        second = ranked.iloc[1]
+        text += f"; next is {plain(second['method'])}, rank {second['rank']:.2f}"
+    return text + "."
+
+
+def _caveats(board: Board, standing: Standing, refiner: str, selector: str) -> None:
+    which = SELECTORS[selector] if refiner == OFF else "last epoch"
+    text = (
+        f"Test accuracy in %, {which}; ± is half of a 95 % interval, over seeds in the noise "
+        "columns and over those columns in the mean. The best of each column is bold. Hover over "
+        "a heading for its meaning, click it to sort."
+    )
+    st.caption(text)
+    if standing.least_seeds < FEW_SEEDS and len(standing.cells):
+        seeds = count(standing.least_seeds, "seed")
+        more = "no interval can be given" if standing.least_seeds == 1 else "intervals are wide"
+        st.info(
+            f"Some cells have only {seeds}: {more} there, and differences say little. "
+            "Three seeds or more are needed to compare.",
+            icon=":material/casino:",
+        )
+    if standing.silent:
+        names = headings(standing.blocks)
+        waiting = [n for n, b in zip(names, standing.blocks, strict=True) if b in standing.silent]
+        st.info(
+            f"No method has a result under {listing(waiting)} yet: ranks and means are over the "
+            "other columns.",
+            icon=":material/hourglass_top:",
+        )
+
+
+def _holes(board: Board, standing: Standing) -> None:
+    """Which cells are empty, why, and the command that fills them."""
+    why = standing.holes["why"].value_counts()
+    asked = standing.cells
+    short = int((asked["planned"] - asked["seeds"]).sum())
+    if why.empty and not short:
+        return
+    words = {
+        MISSING: "not run yet",
+        FAILED: "failed",
+        LEFT_OUT: "left out by the plan",
+        NO_VALUE: "without a value",
+    }
+    parts = [f"{why[key]} {text}" for key, text in words.items() if key in why]
+    sentences = []
+    if parts:
+        total = len(standing.cells) + len(standing.holes)
+        sentences.append(
+            f"**{len(standing.holes)} of {count(total, 'cell')} are empty** ({', '.join(parts)}). "
+            "A method with an empty cell is listed without a rank, because a mean over fewer "
+            "cells compares with nothing."
+        )
+    if short:
+        sentences.append(
+            f"{count(short, 'training')} of cells that have a result {_are(short)} missing too: "
+            "their means are over fewer seeds than planned, shown as (2/3)."
+        )
+    waiting = board.planned - board.done - board.failed
+    if waiting:
+        sentences.append(f"This runs the {count(waiting, 'training')} that wait:")
+    with st.container(border=True):
+        st.markdown(" ".join(sentences))
+        if waiting:
+            st.code(run_command(board.suite, board.budget, board.path), language="bash")
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _chart(standing: Standing, found: Snapshot, refiner: str, selector: str) -> None:
+    st.subheader("How far apart are they?")
+    blocks = [block for block in standing.blocks if block not in standing.silent]
+    names = dict(zip(headings(standing.blocks), standing.blocks, strict=True))
+    offered = [name for name, block in names.items() if block in blocks]
+    options = [ALL, *offered] if len(offered) > 1 else offered
+    chosen = choose("Noise", options, "noise")
+    if chosen == ALL:
+        means = standing.ranked[["method", "mean", "low", "high"]]
+        parts = _parts(standing.cells, standing).assign(value=lambda f: f["mean"])
+        part, said = "noise", "noise columns; the thin marks are those columns"
+        if means.empty:
+            st.caption("No method is ranked yet, so there is no mean to draw; choose one noise.")
+            return
+    else:
+        dataset, noise = names[chosen]
+        rows = standing.cells
+        rows = rows[(rows["dataset"] == dataset) & (rows["noise"] == noise)]
+        means = rows.sort_values("mean", ascending=False)[["method", "mean", "low", "high"]]
+        seeds = _runs(found, refiner, selector)
+        seeds = seeds[(seeds["dataset"] == dataset) & (seeds["noise"] == noise)]
+        parts = seeds.assign(value=seeds["test_accuracy"])
+        part, said = "seed", "seeds; the thin marks are those seeds"
+    parts = parts[parts["method"].isin(means["method"])]
+    scaled = means.assign(**{c: 100 * means[c] for c in ("mean", "low", "high")})
+    st.altair_chart(
+        charts.standings(
+            scaled,
+            parts[["method", part]].assign(value=100 * parts["value"]),
+            part,
+            "test accuracy, %",
+            ink(),
+        ),
+        alt=f"Mean test accuracy of every method with its 95 % interval, {plain(chosen)}",
+    )
+    st.caption(f"Dot and bar: mean and 95 % interval over {said}.")
+
+
+def _parts(cells: pd.DataFrame, standing: Standing) -> pd.DataFrame:
+    names = dict(zip(standing.blocks, headings(standing.blocks), strict=True))
+    keys = zip(cells["dataset"], cells["noise"], strict=True)
+    return cells.assign(noise=[names[key] for key in keys])
+
+
+def _runs(found: Snapshot, refiner: str, selector: str) -> pd.DataFrame:
+    if selector != HEADLINE:
+        return found.selections[found.selections["selector"] == selector]
+    kept = found.results[found.results["refiner"] == refiner]
+    return kept[kept["test_accuracy"].notna()]

@@ -1,0 +1,115 @@
+"""Data sets to import, made small, and the real ones where they are at hand."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.registry import Registry, discover
+
+PLUGINS = '''
+from urllib.error import URLError
+
+from bench.api import Dataset
+
+
+class Pets(Dataset):
+    """Declares nothing."""
+
+    name = "pets"
+
+
+class Shapes(Dataset):
+    """Declares its classes and sizes."""
+
+    name = "shapes"
+    class_names = ("star", "circle", "square")
+    official_size = (100, 50)
+
+    def build(self, raw):
+        raw.mkdir(parents=True)
+        (raw / "shapes.tar.part").write_bytes(b"half of it")
+        raise URLError("no route\\n  to host")
+'''
+
+MakeTree = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """The shipped plugins, ``pets`` without declared classes, and ``shapes`` with them."""
+    folder = tmp_path_factory.mktemp("plugins")
+    file = folder / "plugins_of_data_tests.py"
+    file.write_text(PLUGINS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIPBENCH_CACHE", str(folder / "cache"))
+        patch.delenv("LIPBENCH_PLUGINS", raising=False)
+        patch.delenv("LIPBENCH_DATA_DIR", raising=False)
+        yield discover([file])
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """Where prepared sets go; not there yet."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def make_tree(tmp_path: Path) -> MakeTree:
+    """Writes one random 4x4 image for each path, RGB unless told otherwise."""
+
+    def make(*paths: str, mode: str = "RGB", name: str = "copy") -> Path:
+        rng = np.random.default_rng(len(paths))
+        for path in paths:
+            file = tmp_path / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            shape = (4, 4, 3) if mode == "RGB" else (4, 4)
+            Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).save(file)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def pets(make_tree: MakeTree) -> Path:
+    """Two classes, two training images and one test image each, names without positions."""
+    return make_tree(
+        *("train/cat/cat_b.png", "train/cat/cat_a.png"),
+        *("train/dog/dog_a.png", "train/dog/dog_b.png"),
+        *("test/cat/cat_c.png", "test/dog/dog_c.png"),
+    )
+
+
+@pytest.fixture
+def zipped(tmp_path: Path) -> Callable[..., Path]:
+    """Packs a folder into a zip, under an optional top folder."""
+
+    def pack(folder: Path, top: str = "") -> Path:
+        target = tmp_path / "copy.zip"
+        with zipfile.ZipFile(target, "w") as archive:
+            for file in sorted(folder.rglob("*")):
+                archive.write(file, top + file.relative_to(folder).as_posix())
+        return target
+
+    return pack
+
+
+@pytest.fixture(scope="session")
+def real_data(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """Path of a real data file by name; skips the test where it is absent."""
+    beside = request.config.rootpath.parent / "shared" / "data"
+    folder = Path(os.environ.get("LIPBENCH_TEST_DATA") or beside)
+
+    def find(name: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            pytest.skip(f"real data {name} is not in {folder}; set LIPBENCH_TEST_DATA")
+        return path
+
+    return find

@@ -1,0 +1,85 @@
+"""Whatever a training does to its process, the suite goes on and the row says what happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.engines.local import LocalEngine, LocalSettings
+from bench.engines.protocol import Workplace
+from bench.plan import make_plan
+from bench.records import Outcome
+from bench.registry import discover
+from bench.spec import load_suite
+
+SUITE = """
+suite: faults
+datasets: [digits]
+noises: [clean]
+methods: [%s]
+refiners: [off]
+seeds: 1
+protocol: {backbone: {mlp: {width: 8, depth: 1}}, epochs: 3, batch_size: 256}
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    tmp_path_factory: pytest.TempPathFactory, misbehaving: Path, data_dir: Path
+) -> dict[str, Outcome]:
+    """One suite of every misbehaviour, a healthy training at both ends, on one slot."""
+    folder = tmp_path_factory.mktemp("faults")
+    suite = folder / "suite.yaml"
+    suite.write_text(SUITE % "ce, goes-nan, raises, exits, hangs, hungry, fine")
+    registry = discover([misbehaving])
+    plan = make_plan(load_suite(str(suite), None, registry), registry, data_dir)
+    place = Workplace(folder / "runs")
+    engine = LocalEngine(LocalSettings(data_dir, place, (misbehaving,), 1, "cpu", 1, 8.0))
+    return {spec.method: outcome for spec, outcome, _ in engine.run(plan.trainings)}
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "error"),
+    [
+        ("ce", "done", ""),
+        ("goes-nan", "diverged", "the training loss is nan in epoch 2"),
+        ("raises", "failed", "RuntimeError: deliberate"),
+        ("exits", "crashed", "the worker process ended (exit status 7)"),
+        ("hangs", "timeout", "ended after 8 s (time limit)"),
+        ("hungry", "oom", "deliberate"),
+        ("fine", "done", ""),
+    ],
+)
+def test_every_way_to_end_is_told_apart(
+    method: str, status: str, error: str, outcomes: dict[str, Outcome]
+) -> None:
+    assert outcomes[method].status == status
+    assert error in outcomes[method].error
+
+
+def test_a_failure_carries_its_traceback_and_the_path_of_its_log(
+    outcomes: dict[str, Outcome],
+) -> None:
+    outcome = outcomes["raises"]
+    assert "misbehaving.py" in outcome.traceback
+    assert "about to raise" in Path(outcome.log).read_text()
+
+
+def test_a_diverged_training_keeps_the_epochs_before(outcomes: dict[str, Outcome]) -> None:
+    assert [record.epoch for record in outcomes["goes-nan"].epochs] == [1]
+    assert outcomes["goes-nan"].evaluations == ()
+
+
+def test_a_failure_leaves_no_trace_on_the_next_training(
+    outcomes: dict[str, Outcome],
+) -> None:
+    losses = [[record.train_loss for record in outcomes[m].epochs] for m in ("ce", "fine")]
+    assert losses[0] == losses[1]
+
+
+def test_an_outcome_survives_the_way_through_its_file(
+    outcomes: dict[str, Outcome], tmp_path: Path
+) -> None:
+    for outcome in outcomes.values():
+        assert Outcome.loads(outcome.dumps()) == outcome
