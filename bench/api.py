@@ -76,6 +76,8 @@ class Plugin:
 
     name: ClassVar[str]
     paper: ClassVar[str] = ""
+    example: ClassVar[Mapping[str, Any]] = {}
+    """Parameters that ``check`` uses where the defaults alone cannot run."""
 
     def __init__(self, **params: Any) -> None:
         declared = self.parameters()

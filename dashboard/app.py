@@ -25,12 +25,15 @@ PAGES: dict[str, tuple[str, str, Callable[[Board], None]]] = {
     "gains": ("Gains of LIP", ":material/exposure:", gains.show),
 }
 
+HERE = Path(__file__).parent
 REFRESH_S = 4
 
 
 def main() -> None:
     """Build the frame that all pages share, and show one."""
-    st.set_page_config(page_title="LIPBench", page_icon=":material/leaderboard:", layout="wide")
+    # A picture of our own: Streamlit's icons as page_icon are fetched from the internet.
+    st.set_page_config(page_title="LIPBench", page_icon=str(HERE / "icon.svg"), layout="wide")
+    st.logo(str(HERE / "logo.svg"), size="large", icon_image=str(HERE / "icon.svg"))
     path = data.database()
     try:
         found = data.boards(path)
@@ -110,17 +113,15 @@ def _about(board: Board) -> None:
     suite = board.read().suite
     protocol = suite.get("protocol", {})
     optimiser, backbone = protocol.get("optimiser", {}), protocol.get("backbone", {})
-    facts = {
-        "backbone": backbone.get("name"),
-        "epochs": protocol.get("epochs"),
-        "batch size": protocol.get("batch_size"),
-        "optimiser": f"{optimiser.get('name')}, rate {optimiser.get('lr')}",
-        "seeds": len(suite.get("seeds") or []),
-        "held out": f"{protocol.get('noisy_validation', 0):.0%} for noisy validation",
-    }
+    seeds = count(len(suite.get("seeds") or []), "seed")
+    facts = [
+        f"{backbone.get('name')}, {protocol.get('epochs')} epochs, {seeds}",
+        f"{optimiser.get('name')}, rate {optimiser.get('lr')}, batch {protocol.get('batch_size')}",
+        f"{100 * protocol.get('noisy_validation', 0):g} % held out as noisy validation",
+    ]
     with st.sidebar:
-        st.markdown("\n".join(f"- {name}: **{plain(value)}**" for name, value in facts.items()))
-        st.caption(f"{plain(board.path.name)} is read, never written.")
+        st.caption("  \n".join(plain(fact) for fact in facts))
+        st.caption(f"Read from {plain(board.path.name)}, which is never written here.")
 
 
 def _heading(board: Board) -> None:

@@ -10,9 +10,8 @@ import pandas as pd
 
 from dashboard.words import points
 
-ACCENT = "#2f7fc1"
 HARM, GAIN = "#c2570c", "#1f6fb5"
-"""Orange and blue differ for every kind of colour vision, and are equally strong."""
+"""Fills: orange and blue differ for every kind of colour vision, and are equally strong."""
 LEAST_SPAN = 0.5
 """Points at which the colour scale ends at the earliest, so that noise does not look like news."""
 
@@ -25,15 +24,29 @@ class Ink:
         text: labels on the page.
         still: cells where nothing changed.
         faint: lines and marks in the background.
+        accent: the marks that matter.
+        harm, gain: small marks, which need more contrast with the page than fills do.
     """
 
     text: str
     still: str
     faint: str
+    accent: str
+    harm: str
+    gain: str
 
 
-LIGHT = Ink(text="#31333f", still="#f1f2f4", faint="#a3a8b4")
-DARK = Ink(text="#e8eaf0", still="#2a2e39", faint="#6b7280")
+LIGHT = Ink(
+    text="#31333f", still="#f1f2f4", faint="#a3a8b4", accent="#2f7fc1", harm=HARM, gain=GAIN
+)
+DARK = Ink(
+    text="#e8eaf0",
+    still="#2a2e39",
+    faint="#7b8290",
+    accent="#5aa9e6",
+    harm="#f0954a",
+    gain="#5aa9e6",
+)
 
 
 def standings(
@@ -51,7 +64,8 @@ def standings(
     order = list(means["method"])
     y = alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelLimit=180, ticks=False))
     scale = alt.Scale(zero=False, nice=True, padding=8)
-    x = alt.X("mean:Q", title=title, scale=scale)
+    axis = alt.Axis(tickCount=8)
+    x = alt.X("mean:Q", title=title, scale=scale, axis=axis)
     figures = [
         alt.Tooltip("method:N"),
         alt.Tooltip("mean:Q", format=".2f", title="mean, %"),
@@ -63,7 +77,7 @@ def standings(
         alt.Chart(parts)
         .mark_tick(color=ink.faint, thickness=2, height=12, opacity=0.9)
         .encode(
-            x=alt.X("value:Q", scale=scale, title=title),
+            x=alt.X("value:Q", scale=scale, title=title, axis=axis),
             y=y,
             tooltip=[
                 alt.Tooltip("method:N"),
@@ -72,12 +86,14 @@ def standings(
             ],
         )
     )
-    spans = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=3, color=ACCENT)
-    heads = base.mark_circle(size=110, color=ACCENT, opacity=1)
+    spans = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=3, color=ink.accent)
+    heads = base.mark_circle(size=110, color=ink.accent, opacity=1)
     words = base.mark_text(dy=-13, fontWeight="bold", color=ink.text)
     return alt.layer(
         dots,
-        spans.encode(x=alt.X("low:Q", scale=scale, title=title), x2="high:Q", tooltip=figures),
+        spans.encode(
+            x=alt.X("low:Q", scale=scale, title=title, axis=axis), x2="high:Q", tooltip=figures
+        ),
         heads.encode(x=x, tooltip=figures),
         words.encode(x=x, text=alt.Text("mean:Q", format=".2f")),
     ).properties(height=alt.Step(42), width="container")
@@ -152,7 +168,7 @@ def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
         "gain:Q",
         scale=alt.Scale(domain=[-end, 0, end], range=[HARM, ink.still, GAIN], interpolate="lab"),
         legend=alt.Legend(
-            title="harm ◂ percentage points ▸ gain",
+            title="harm  ←  percentage points  →  gain",
             titleLimit=240,
             orient="bottom",
             direction="horizontal",
@@ -191,56 +207,57 @@ def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
 
 def gain_against_off(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
     """Gain of every cell against its accuracy without the plug-in."""
-    kinds = {"gain": (GAIN, "triangle-up"), "no change": (ink.faint, "circle")}
-    kinds["harm"] = (HARM, "triangle-down")
+    kinds = {
+        "gain": (ink.gain, "triangle-up"),
+        "no change": (ink.faint, "circle"),
+        "harm": (ink.harm, "triangle-down"),
+    }
     kept = frame[frame["gain"].notna()]
-    # Every cell of one kind draws its marks in both channels, so colour is never the only sign.
+    # Two channels for one thing, so that colour is never the only sign.
     colour = alt.Color(
         "effect:N",
         scale=alt.Scale(domain=list(kinds), range=[colour for colour, _ in kinds.values()]),
-        legend=alt.Legend(title=None, orient="top"),
+        legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
     )
     shape = alt.Shape(
         "effect:N",
         scale=alt.Scale(domain=list(kinds), range=[shape for _, shape in kinds.values()]),
     )
-    x = alt.X("off:Q", title="test accuracy without it, %", scale=alt.Scale(zero=False, padding=8))
-    end = 1.15 * span(pd.concat([kept["gain"], kept["low"], kept["high"]]))
-    y_scale = alt.Scale(domain=[-end, end])
+    x = alt.X(
+        "off:Q",
+        title="test accuracy with the refiner off, %",
+        scale=alt.Scale(zero=False, padding=8),
+        axis=alt.Axis(tickCount=8),
+    )
+    end = 1.15 * span(kept["gain"])
+    y = alt.Y("gain:Q", title="gain, points", scale=alt.Scale(domain=[-end, end], nice=False))
     tooltip = [
         alt.Tooltip("method:N"),
         alt.Tooltip("block:N", title="noise"),
         alt.Tooltip("off:Q", format=".2f", title="off, %"),
         alt.Tooltip("gain:Q", format="+.3f", title="gain, points"),
     ]
-    base = alt.Chart(kept).encode(x=x, tooltip=tooltip)
+    marks = alt.Chart(kept).mark_point(filled=True, size=90, opacity=0.9)
     zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=ink.faint).encode(y="y:Q")
-    spans = base.transform_filter("isValid(datum.low)").mark_rule(opacity=0.35)
-    title = "gain, percentage points"
     return alt.layer(
-        zero,
-        spans.encode(y=alt.Y("low:Q", scale=y_scale, title=title), y2="high:Q", color=colour),
-        base.mark_point(filled=True, size=90, opacity=0.95).encode(
-            y=alt.Y("gain:Q", scale=y_scale, title=title), color=colour, shape=shape
-        ),
-    ).properties(height=300, width="container")
+        zero, marks.encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip)
+    ).properties(height=260, width="container")
 
 
 def k_curve(
-    curves: pd.DataFrame, column: str, title: str, off: float | None = None, ink: Ink = LIGHT
+    curves: pd.DataFrame, column: str, off: float | None = None, ink: Ink = LIGHT
 ) -> alt.LayerChart:
     """Accuracy against k: seeds thin, their mean thick, the chosen k of each seed marked.
 
     Args:
         curves: seed, k, ``column`` in %, chosen.
         column: which accuracy.
-        title: of the axis.
         off: mean accuracy without the plug-in, as a dashed line.
         ink: colours of the page.
     """
     kept = curves[curves[column].notna()]
     x = alt.X("k:Q", title="k", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False))
-    y = alt.Y(f"{column}:Q", title=title, scale=alt.Scale(zero=False))
+    y = alt.Y(f"{column}:Q", title="accuracy, %", scale=alt.Scale(zero=False))
     tooltip = [
         alt.Tooltip("seed:N"),
         alt.Tooltip("k:Q"),
@@ -249,9 +266,9 @@ def k_curve(
     base = alt.Chart(kept).encode(x=x, y=y)
     layers = [
         base.mark_line(color=ink.faint, strokeWidth=1).encode(detail="seed:N"),
-        base.mark_line(color=ACCENT, strokeWidth=3).encode(y=y.aggregate("mean")),
+        base.mark_line(color=ink.accent, strokeWidth=3).encode(y=y.aggregate("mean")),
         base.transform_filter("datum.chosen")
-        .mark_point(shape="diamond", filled=True, size=110, color=HARM, opacity=1)
+        .mark_point(shape="diamond", filled=True, size=110, color=ink.harm, opacity=1)
         .encode(tooltip=tooltip),
     ]
     if off is not None:

@@ -12,11 +12,29 @@ from dashboard.words import plain
 MANY = 8
 """More options than this fold into a list that can be searched."""
 
+FOLDED_PX = 230
 
-def choose(label: str, options: Sequence[str], key: str, *, help: str | None = None) -> str:
-    """One of the options, the first unless the URL or the reader says otherwise."""
-    if len(options) > MANY:
-        return st.selectbox(label, options, key=key, help=help, bind="query-params")
+
+def choose(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    help: str | None = None,
+    folded: bool = False,
+) -> str:
+    """One of the options, the first unless the URL or the reader says otherwise.
+
+    Args:
+        label: over the control.
+        options: what there is; the first is the default.
+        key: of the control, and its name in the URL.
+        help: shown on hover.
+        folded: a short list that opens, for a choice that is rarely made.
+    """
+    if folded or len(options) > MANY:
+        width = FOLDED_PX if folded else "stretch"
+        return st.selectbox(label, options, key=key, help=help, bind="query-params", width=width)
     chosen = st.segmented_control(
         label,
         options,
@@ -25,6 +43,7 @@ def choose(label: str, options: Sequence[str], key: str, *, help: str | None = N
         format_func=plain,
         key=key,
         help=help,
+        wrap=True,
         bind="query-params",
     )
     return chosen or options[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,9 @@ from hypothesis import settings
 from bench.data.prepared import read_info
 from bench.registry import Registry, discover
 
+
+# Before torch is imported: the cores are shared with the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says nothing about whether it is right.
 settings.register_profile("lipbench", deadline=None)

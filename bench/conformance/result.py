@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -64,11 +63,10 @@ def work_through(
     """Carry out all requirements in their order; no failure keeps the rest from being tried."""
     checks: list[Check] = []
     for requirement in requirements:
-        failed = {check.name for check in checks if not check.ok or check.skipped}
-        lacking = [name for name in requirement.needs if name in failed]
-        if lacking:
-            reason = f"needs '{lacking[0]}' to pass first"
-            checks.append(Check(requirement.name, True, skipped=reason))
+        needed = [check for check in checks if check.name in requirement.needs]
+        reasons = [c.skipped or f"needs '{c.name}'" for c in needed if c.skipped or not c.ok]
+        if reasons:
+            checks.append(Check(requirement.name, True, skipped=reasons[0]))
         else:
             checks.append(_verdict(requirement, subject, info))
     return checks
@@ -94,11 +92,3 @@ def explain(error: BaseException, info: PluginInfo) -> str:
     own = [frame for frame in frames if Path(frame.filename).resolve() == Path(info.file)]
     where = f"{own[-1].filename}:{own[-1].lineno}" if own else info.origin
     return f"{where}: {type(error).__name__}: {error}"
-
-
-def method_origin(info: PluginInfo, cls: type, attribute: str) -> str:
-    """``file:line`` of a method that the plugin overrides, else of its class."""
-    own = vars(cls).get(attribute)
-    if inspect.isfunction(own) and Path(own.__code__.co_filename).resolve() == Path(info.file):
-        return f"{info.file}:{own.__code__.co_firstlineno}"
-    return info.origin

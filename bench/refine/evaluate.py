@@ -67,7 +67,7 @@ def collect(session: Session, wants_belief: bool) -> list[HeadFeatures]:
     method: Method = session.method
     belief = method.label_belief() if wants_belief else None
     networks = list(method.predictors())
-    with evaluating(*session.networks):
+    with evaluating(*session.networks, *networks):
         return [_collect_head(session, network, belief) for network in networks]
 
 

@@ -128,8 +128,9 @@ EVALUATION_BATCH = 1024
 
 
 @contextmanager
-def evaluating(*modules: torch.nn.Module) -> Iterator[None]:
+def evaluating(*networks: object) -> Iterator[None]:
     """Evaluation mode without gradients; training modes are restored afterwards."""
+    modules = [network for network in networks if isinstance(network, torch.nn.Module)]
     modes = [module.training for module in modules]
     for module in modules:
         module.eval()

@@ -160,7 +160,7 @@ class Session:
 
     def logits(self, inputs: Tensor) -> Tensor:
         """The method's prediction ``(n, C)`` in evaluation mode."""
-        with evaluating(*self.networks):
+        with evaluating(*self.networks, *self.method.predictors()):
             return self.run.in_blocks(inputs, self.method.logits)
 
     def _told(self, artefact: NoiseArtefact) -> dict[str, Any]:

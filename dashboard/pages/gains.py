@@ -54,7 +54,7 @@ def show(board: Board) -> None:
                 charts.heat_map(frame, ink()),
                 alt=f"Gain of {plain(refiner)} in every cell, in percentage points",
             )
-        st.caption(_legend(one))
+        st.caption(_legend(one, found.results[found.results["refiner"] == refiner]))
     st.subheader("All refiners")
     with states.guarded("table"):
         shown = gains_table(overall, _worst(cells))
@@ -92,11 +92,7 @@ def _verdict(row: dict[str, Any], frame: pd.DataFrame) -> str:
             text += "The interval is below 0: it **harms** on average."
         else:
             text += "The interval holds 0: neither help nor harm is shown on average."
-    counts = frame["effect"].value_counts()
-    text += (
-        f" Better in {counts.get('gain', 0)}, unchanged in {counts.get('no change', 0)}, worse in "
-        f"{counts.get('harm', 0)}"
-    )
+    text += f" Better in {row['wins']}, unchanged in {row['ties']}, worse in {row['losses']}"
     worst = frame.loc[frame["gain"].idxmin()]
     if worst["effect"] == "harm":
         text += (
@@ -106,7 +102,7 @@ def _verdict(row: dict[str, Any], frame: pd.DataFrame) -> str:
     return text + "."
 
 
-def _legend(cells: pd.DataFrame) -> str:
+def _legend(cells: pd.DataFrame, results: pd.DataFrame) -> str:
     text = (
         "Orange is harm, blue is gain, equally strong at equal size; in percentage points, mean "
         "over seeds. Dashed: no pair of on and off."
@@ -114,6 +110,13 @@ def _legend(cells: pd.DataFrame) -> str:
     seeds = int(cells["seeds"].min())
     if seeds < 3:
         text += f" Some cells have only {count(seeds, 'seed')}: a single cell says little there."
+    with_k = results[results["k"].notna()]
+    if len(with_k):
+        whole = int((with_k["k"] == with_k["rank"]).sum())
+        text += (
+            f" The k that was taken is the full rank of the head in {whole} of "
+            f"{count(len(with_k), 'training')}."
+        )
     return text
 
 
@@ -136,8 +139,8 @@ def _where(frame: pd.DataFrame, refiner: str) -> None:
             alt=f"Gain of {plain(refiner)} against accuracy without it, a mark a cell",
         )
     st.caption(
-        "A mark is a cell, its bar the 95 % interval over seeds. Left: cells that were poor "
-        "without it."
+        "A mark is a cell. On the left are the cells that were poor without it, above 0 those that "
+        "it made better."
     )
 
 
@@ -175,9 +178,7 @@ def _curves(board: Board, found: Snapshot, cells: pd.DataFrame, refiner: str) ->
         with left:
             st.markdown("**Test accuracy**, shown for audit")
             st.altair_chart(
-                charts.k_curve(
-                    scaled, "test_accuracy", "test accuracy, %", 100 * row["off"], ink()
-                ),
+                charts.k_curve(scaled, "test_accuracy", 100 * row["off"], ink()),
                 alt="Test accuracy against k; seeds thin, mean thick",
             )
         with right:
@@ -186,12 +187,7 @@ def _curves(board: Board, found: Snapshot, cells: pd.DataFrame, refiner: str) ->
                 st.caption("This protocol holds no validation samples out.")
             else:
                 st.altair_chart(
-                    charts.k_curve(
-                        scaled,
-                        "noisy_val_accuracy",
-                        "accuracy on noisy validation, %",
-                        ink=ink(),
-                    ),
+                    charts.k_curve(scaled, "noisy_val_accuracy", ink=ink()),
                     alt="Noisy validation accuracy against k; seeds thin, mean thick",
                 )
         same = trained[

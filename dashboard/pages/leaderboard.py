@@ -46,6 +46,7 @@ def show(board: Board) -> None:
     _holes(board, standing)
     with states.guarded("chart"):
         _chart(standing, found, refiner, selector)
+    _methods(found)
     states.failures(board, found.planned)
     states.refused(found.results)
     states.left_out(found.excluded)
@@ -71,6 +72,7 @@ def _controls(board: Board, found: Snapshot) -> tuple[str, str, bool]:
                 list(offered),
                 "epoch",
                 help="Which epoch speaks for a training. None of these rules sees a test label.",
+                folded=True,
             )
             selector = offered[words]
         oracle = ORACLE in known and st.toggle(
@@ -211,7 +213,25 @@ def _chart(standing: Standing, found: Snapshot, refiner: str, selector: str) -> 
         ),
         alt=f"Mean test accuracy of every method with its 95 % interval, {plain(chosen)}",
     )
-    st.caption(f"Dot and bar: mean and 95 % interval over {said}.")
+    st.caption(
+        f"Dot and bar: mean and 95 % interval over {said}. Methods meet the same data and the same "
+        "wrong labels, so one may win every time although the bars overlap; ranks see that."
+    )
+
+
+def _methods(found: Snapshot) -> None:
+    with st.expander("What the methods are", icon=":material/menu_book:"):
+        st.dataframe(
+            found.methods[["method", "summary", "paper", "train_s"]],
+            hide_index=True,
+            column_config={
+                "summary": st.column_config.TextColumn(width="large"),
+                "paper": st.column_config.TextColumn(width="medium"),
+                "train_s": st.column_config.NumberColumn(
+                    "seconds", format="%.1f", help="Mean training time, as measured here."
+                ),
+            },
+        )
 
 
 def _parts(cells: pd.DataFrame, standing: Standing) -> pd.DataFrame:

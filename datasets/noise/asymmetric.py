@@ -75,6 +75,7 @@ class Asymmetric(Noise):
 
     name = "asymmetric"
     paper = "Patrini et al., Making DNNs Robust to Label Noise, CVPR 2017, arXiv 1609.03683"
+    example = {"map": "cifar10"}  # noqa: RUF012
     rate: Rate = 0.4
     map: str | dict[str, str] = ""
 

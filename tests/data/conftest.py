@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,16 +42,11 @@ MakeTree = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     """The shipped plugins, ``pets`` without declared classes, and ``shapes`` with them."""
-    folder = tmp_path_factory.mktemp("plugins")
-    file = folder / "plugins_of_data_tests.py"
+    file = tmp_path_factory.mktemp("plugins") / "plugins_of_data_tests.py"
     file.write_text(PLUGINS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LIPBENCH_CACHE", str(folder / "cache"))
-        patch.delenv("LIPBENCH_PLUGINS", raising=False)
-        patch.delenv("LIPBENCH_DATA_DIR", raising=False)
-        yield discover([file])
+    return discover([file])
 
 
 @pytest.fixture

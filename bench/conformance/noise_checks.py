@@ -1,0 +1,190 @@
+"""Does a noise model corrupt labels as it says, and repeatably?"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from bench.conformance.fixture import data_info, global_generators
+from bench.conformance.plugin_checks import COMMON
+from bench.conformance.result import Requirement, Skipped
+from bench.conformance.subject import Subject
+from bench.data.noise import realised_matrix
+from bench.errors import Incompatible
+
+if TYPE_CHECKING:
+    from bench.api import DataInfo
+
+    Array = np.ndarray[Any, Any]
+
+PER_CLASS = 2000
+"""Labels that are drawn for each class."""
+DEVIATIONS = 5.0
+"""Standard deviations that a realised share may be away from its nominal one."""
+
+
+class NoiseSubject(Subject):
+    """A noise model and a data set that it can exist on."""
+
+    @cached_property
+    def data(self) -> DataInfo:
+        """The fixture's four classes, else the first registered data set that it accepts.
+
+        Raises:
+            Failed: it refuses them all.
+        """
+        named = self.registry.all("dataset")
+        known = [(i.name, tuple(i.declared["class_names"])) for i in named if not i.error]
+        candidates = [data_info(), *(data_info(class_names=c, name=n) for n, c in known if c)]
+        reason = ""
+        for data in candidates:
+            try:
+                self.new().check(data)
+                return data
+            except Incompatible as error:
+                reason = reason or str(error)
+        raise self.failed(
+            f"check() refuses every data set ({reason}); set example = {{parameter: value}} on the "
+            f"class to values that fit a registered one",
+            "check",
+        )
+
+    @cached_property
+    def labels(self) -> Array:
+        """True labels ``(n,)`` int64, ``PER_CLASS`` of each class."""
+        return np.repeat(np.arange(self.data.n_classes, dtype=np.int64), PER_CLASS)
+
+    def draw(self, seed: int = 0) -> Array:
+        """Given labels for ``labels``."""
+        return np.asarray(
+            self.new().corrupt(self.labels.copy(), self.data, np.random.default_rng(seed))
+        )
+
+    def matrix(self) -> Array:
+        """The nominal matrix. Raises ``Skipped`` when this noise has none."""
+        try:
+            return np.asarray(self.new().transition_matrix(self.data))
+        except NotImplementedError:
+            raise Skipped(
+                "has no transition matrix: it does not depend on the class alone"
+            ) from None
+
+
+def accepts(subject: NoiseSubject) -> str:
+    """Guards planning: there must be data that this noise can be planned on, and a label for it."""
+    if not subject.new().describe().strip():
+        raise subject.failed("describe() is empty; it labels the noise in every table", "describe")
+    return f"{subject.new().describe()} on {subject.data.name}"
+
+
+def matrix(subject: NoiseSubject) -> str:
+    """Guards every method that is told the matrix: rows are distributions over given labels."""
+    found, shape = subject.matrix(), (subject.data.n_classes,) * 2
+    if found.shape != shape:
+        raise subject.failed(f"the matrix is {found.shape}, not {shape}", "transition_matrix")
+    if not np.isfinite(found).all() or found.min() < 0:
+        raise subject.failed("the matrix has a negative or infinite entry", "transition_matrix")
+    sums = found.sum(axis=1)
+    if not np.allclose(sums, 1):
+        worst = int(np.abs(sums - 1).argmax())
+        raise subject.failed(
+            f"row {worst} of the matrix sums to {sums[worst]:.4f}; rows are true classes and sum "
+            f"to 1",
+            "transition_matrix",
+        )
+    return f"{shape[0]}x{shape[1]}, rows sum to 1"
+
+
+def labels(subject: NoiseSubject) -> str:
+    """Guards the artefact: integers, one for each sample, each a class of the data set."""
+    given = subject.draw()
+    if given.shape != subject.labels.shape or given.dtype.kind not in "iu":
+        raise subject.failed(
+            f"corrupt() returns {given.shape} {given.dtype}, not {subject.labels.shape} integers",
+            "corrupt",
+        )
+    if given.min() < 0 or given.max() >= subject.data.n_classes:
+        raise subject.failed(
+            f"corrupt() gives labels {given.min()}..{given.max()}; the classes are "
+            f"0..{subject.data.n_classes - 1}",
+            "corrupt",
+        )
+    return f"{float((given != subject.labels).mean()):.4f} of {len(given)} wrong"
+
+
+def realised(subject: NoiseSubject) -> str:
+    """Guards the declared rate: shares as drawn must be within chance of the nominal matrix."""
+    nominal = subject.matrix()
+    found = realised_matrix(subject.labels, subject.draw(), subject.data.n_classes)
+    spread = np.sqrt(nominal * (1 - nominal) / PER_CLASS)
+    # One part in PER_CLASS more for cells that are almost empty, where a binomial is no normal.
+    excess = np.abs(found - nominal) - DEVIATIONS * (spread + 1 / PER_CLASS)
+    true, given = np.unravel_index(int(excess.argmax()), excess.shape)
+    if excess[true, given] > 0:
+        raise subject.failed(
+            f"true class {true} becomes {given} with share {found[true, given]:.4f} in "
+            f"{PER_CLASS} draws, but the matrix says {nominal[true, given]:.4f}; make corrupt() "
+            f"and transition_matrix() agree",
+            "corrupt",
+        )
+    return f"within {DEVIATIONS:g} standard deviations of the matrix"
+
+
+def deterministic(subject: NoiseSubject) -> str:
+    """Guards equal labels for every method: all randomness comes from the generator given."""
+    if not np.array_equal(subject.draw(seed=1), subject.draw(seed=1)):
+        raise subject.failed(
+            "two draws from equal generators differ; take all random numbers from rng", "corrupt"
+        )
+    changed = not np.array_equal(subject.draw(seed=1), subject.draw(seed=2))
+    if not changed and not np.array_equal(subject.draw(seed=1), subject.labels):
+        raise subject.failed(
+            "draws from different generators are equal; take random numbers from rng", "corrupt"
+        )
+    return "equal generators, equal labels"
+
+
+def leaves_globals_alone(subject: NoiseSubject) -> str:
+    """Guards everything drawn afterwards: global generators must not move."""
+    torch_before, numpy_before, python_before = global_generators()
+    subject.draw()
+    torch_after, numpy_after, python_after = global_generators()
+    moved = {
+        "torch": not torch.equal(torch_before, torch_after),
+        "numpy.random": any(
+            not np.array_equal(a, b) for a, b in zip(numpy_before, numpy_after, strict=True)
+        ),
+        "random": python_before != python_after,
+    }
+    for name, is_moved in moved.items():
+        if is_moved:
+            raise subject.failed(
+                f"corrupt() moves the global generator of {name}; draw from rng", "corrupt"
+            )
+    return "global generators untouched"
+
+
+def leaves_source_alone(subject: NoiseSubject) -> str:
+    """Guards the true labels: they are what accuracy is measured against."""
+    source = subject.labels.copy()
+    subject.new().corrupt(source, subject.data, np.random.default_rng(0))
+    if not np.array_equal(source, subject.labels):
+        raise subject.failed(
+            "corrupt() changes the true labels it is given; start from labels.copy()", "corrupt"
+        )
+    return "true labels untouched"
+
+
+REQUIREMENTS = (
+    *COMMON,
+    Requirement("accepts data", accepts),
+    Requirement("matrix", matrix, ("accepts data",)),
+    Requirement("labels", labels, ("accepts data",)),
+    Requirement("realised rate", realised, ("matrix", "labels")),
+    Requirement("deterministic", deterministic, ("labels",)),
+    Requirement("global generators", leaves_globals_alone, ("labels",)),
+    Requirement("source labels", leaves_source_alone, ("labels",)),
+)
