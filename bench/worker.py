@@ -19,6 +19,10 @@ from typing import Any, TextIO
 from bench.records import EpochRecord, TrainingSpec
 
 
+class CoordinatorGone(BaseException):
+    """Nobody reads our events any more. No training may mistake this for a failure of its own."""
+
+
 def main() -> int:
     """Serve until standard input ends."""
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
@@ -29,8 +33,8 @@ def main() -> int:
     settings = json.loads(sys.stdin.readline())
     try:
         serve(settings, events)
-    except BrokenPipeError:
-        # The coordinator is gone. Nothing of ours is lost: outcomes are in the outbox.
+    except CoordinatorGone:
+        # What was finished is in the outbox; what was in flight will be run again.
         os._exit(1)
     return 0
 
@@ -64,8 +68,11 @@ def serve(settings: dict[str, Any], events: TextIO) -> None:
 
 
 def _say(events: TextIO, **message: Any) -> None:
-    events.write(json.dumps(message) + "\n")
-    events.flush()
+    try:
+        events.write(json.dumps(message) + "\n")
+        events.flush()
+    except BrokenPipeError:
+        raise CoordinatorGone from None
 
 
 def _redirect(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Callable
 from functools import partial
@@ -14,10 +13,8 @@ import streamlit as st
 from bench.errors import StoreError
 from dashboard import data, states
 from dashboard.data import Board
-from dashboard.pages import gains, leaderboard
+from dashboard.views import gains, leaderboard
 from dashboard.words import count, moment, plain
-
-log = logging.getLogger(__name__)
 
 # Address -> title, icon and what shows the page.
 PAGES: dict[str, tuple[str, str, Callable[[Board], None]]] = {
@@ -27,12 +24,18 @@ PAGES: dict[str, tuple[str, str, Callable[[Board], None]]] = {
 
 HERE = Path(__file__).parent
 REFRESH_S = 4
+SIDEBAR_PX = 256
 
 
 def main() -> None:
     """Build the frame that all pages share, and show one."""
     # A picture of our own: Streamlit's icons as page_icon are fetched from the internet.
-    st.set_page_config(page_title="LIPBench", page_icon=str(HERE / "icon.svg"), layout="wide")
+    st.set_page_config(
+        page_title="LIPBench",
+        page_icon=str(HERE / "icon.svg"),
+        layout="wide",
+        initial_sidebar_state=SIDEBAR_PX,
+    )
     st.logo(str(HERE / "logo.svg"), size="large", icon_image=str(HERE / "icon.svg"))
     path = data.database()
     try:
@@ -69,11 +72,8 @@ def _show(
         states.no_boards(path)
     else:
         _heading(board)
-        try:
+        with states.guarded("page"):
             show(board)
-        except (StoreError, sqlite3.Error, pd.errors.DatabaseError) as error:
-            log.exception("the database could not be read")
-            states.unreadable(path, error)
 
 
 def _choose_board(found: list[Board]) -> Board:

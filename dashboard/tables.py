@@ -67,9 +67,11 @@ def standings_table(
         keys = [(*block, method) for method in methods]
         cells = [_cell(found[k]) if k in found else Figure(math.nan, why[k]) for k in keys]
         frame[f"block{position}"] = pd.Series(cells, dtype=object)
+    ranked = ["mean", *frame.columns[4:]]
     if oracle is not None:
-        frame["oracle"] = _figures([oracle.get(method, math.nan) for method in methods], percent)
-    shown = _styled(frame).apply(_bold_best, subset=frame.columns[3 : 4 + len(standing.blocks)])
+        beside = _figures([oracle.get(method, math.nan) for method in methods], percent)
+        frame.insert(4, "oracle", beside)
+    shown = _styled(frame).apply(_bold_best, subset=ranked)
     return Shown(shown, _standings_columns(standing, oracle is not None))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from hypothesis import settings
 
 from bench.data.prepared import read_info
 from bench.registry import Registry, discover
-
 
 # Before torch is imported: the cores are shared with the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

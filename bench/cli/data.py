@@ -12,7 +12,6 @@ from bench.cli import options
 
 if TYPE_CHECKING:
     from bench.api import DataInfo
-    from bench.registry import Registry
 
 app = typer.Typer(
     help="Bring data sets in, and check them.", no_args_is_help=True, rich_markup_mode="rich"
@@ -42,7 +41,7 @@ def fetch(
     from bench.registry import discover
 
     registry = discover(plugin or ())
-    before = _fingerprint(name, data_dir, registry)
+    before = _written(name, data_dir)
     _say(importer.fetch(name, data_dir, registry, replace=replace), data_dir, before)
 
 
@@ -71,7 +70,7 @@ def import_(
     from bench.registry import discover
 
     registry = discover(plugin or ())
-    before = _fingerprint(name, data_dir, registry)
+    before = _written(name, data_dir)
     info = importer.import_tree(name, file, data_dir, registry, replace=replace)
     _say(info, data_dir, before)
 
@@ -145,19 +144,20 @@ def list_(
     terminal().print(table)
 
 
-def _fingerprint(name: str, data_dir: Path, registry: Registry) -> str | None:
-    """What is prepared under this name now, if anything."""
-    from bench.data import importer
+def _written(name: str, data_dir: Path) -> int | None:
+    """When the set was written last, in nanoseconds; None when it is not there."""
+    from bench.data import prepared
 
-    registry.get("dataset", name)
-    there = importer.intact(name, data_dir, registry)
-    return there.fingerprint if there else None
+    if not prepared.exists(name, data_dir):
+        return None
+    return (prepared.folder(name, data_dir) / "meta.json").stat().st_mtime_ns
 
 
-def _say(info: DataInfo, data_dir: Path, before: str | None) -> None:
+def _say(info: DataInfo, data_dir: Path, before: int | None) -> None:
     from bench.cli.console import terminal
 
-    done = "was prepared already, nothing changed" if info.fingerprint == before else "prepared"
+    same = _written(info.name, data_dir) == before
+    done = "was prepared already, nothing changed" if same else "prepared"
     terminal().print(
         f"{info.name}: {done} in {data_dir}: {_describe(info)}", markup=False, soft_wrap=True
     )

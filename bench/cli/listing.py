@@ -37,7 +37,6 @@ def list_plugins(
     [dim]Example:[/dim] python -m bench list methods --json
     """
     from bench.cli.console import terminal
-
     from bench.registry import discover
 
     rows = (

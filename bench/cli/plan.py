@@ -28,9 +28,8 @@ def plan(
 
     [dim]Example:[/dim] python -m bench plan cifar100 --budget smoke
     """
-    from bench.cli.console import terminal
-
     from bench import plan as planning
+    from bench.cli.console import terminal
     from bench.estimate import describe_estimate, estimate
     from bench.registry import discover
     from bench.runner import sort_out

@@ -32,7 +32,6 @@ def report(
     from contextlib import closing
 
     from bench.cli.console import terminal
-
     from bench.report.render import FORMATS, to_terminal
     from bench.report.tables import suite_tables
     from bench.store import reader
@@ -48,7 +47,7 @@ def report(
                 f"{suite}, budget {board.budget} has no results in {db} yet; "
                 f"python -m bench run {suite} --budget {board.budget} makes some"
             )
-        tables = suite_tables(results, reader.methods(connection, board.board))
+        tables = suite_tables(results, reader.methods(connection, board.board), board.title)
     if form == "terminal":
         to_terminal(tables, terminal())
         return

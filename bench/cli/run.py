@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from sqlite_utils import Database
 
+    from bench.engines.protocol import Workplace
     from bench.plan import Plan
     from bench.records import TrainingSpec
     from bench.registry import Registry
@@ -54,10 +56,9 @@ def run(
       python -m bench run cifar100 --budget smoke --jobs 2 --db mine.db
       python -m bench run digits --only method=ce,elr --redo failed
     """
-    from bench.cli.console import terminal
-
     from bench import plan as planning
     from bench import runner
+    from bench.cli.console import terminal
     from bench.engines.protocol import Workplace
     from bench.registry import discover
     from bench.settings import Settings
@@ -84,7 +85,7 @@ def run(
         _announce(made, wanted, todo, console)
         failures = 0
         if todo.run:
-            _say_how_long(database, made, todo, settings, console)
+            _say_how_long(suite, database, made, todo, registry, settings, console)
             failures = _execute(database, todo, registry, settings, workplace, time_limit, console)
         _show_tables(database, made, console)
     _next_step(made, todo, failures, db, console)
@@ -103,15 +104,18 @@ def _bring_data(suite: Suite, registry: Registry, data_dir: Path, console: Conso
             build(item.name, data_dir, registry)
 
 
+def _title(made: Plan) -> str:
+    budget = f", budget {made.suite.budget}" if made.suite.budget else ""
+    return f"{made.suite.suite}{budget}, on {', '.join(info.label for info in made.data)}"
+
+
 def _announce(made: Plan, wanted: list[TrainingSpec], todo: Todo, console: Console) -> None:
-    where = (
-        f"{made.suite.suite}, budget {made.suite.budget}" if made.suite.budget else made.suite.suite
-    )
-    data = ", ".join(info.label for info in made.data)
-    console.print(f"[bold]{where}[/bold] on {data}", highlight=False)
+    console.print(_title(made), style="bold", markup=False)
     for reason in dict.fromkeys(f"{c.dataset}, {c.noise}: {c.reason}" for c in made.excluded):
         console.print(f"left out: {reason}", style="dim", markup=False)
-    if not wanted:
+    if not made.trainings:
+        console.print("No cell of this suite can run here; the reasons are above.", style="red")
+    elif not wanted:
         console.print("Nothing matches --only.", style="red")
     elif not todo.run and not todo.failed:
         console.print(f"All {len(wanted)} trainings are done; nothing to run.")
@@ -123,24 +127,31 @@ def _announce(made: Plan, wanted: list[TrainingSpec], todo: Todo, console: Conso
 
 
 def _say_how_long(
-    database: Database, made: Plan, todo: Todo, settings: Settings, console: Console
+    name: str,
+    database: Database,
+    made: Plan,
+    todo: Todo,
+    registry: Registry,
+    settings: Settings,
+    console: Console,
 ) -> None:
     from bench.estimate import describe_estimate, duration, estimate
-    from bench.smaller import fitting_budget
+    from bench.fitting import fitting_budget
 
     guess = estimate(database.conn, todo.run, made, settings, probe=True)
     console.print(describe_estimate(guess), highlight=False)
     if guess.wall_s is None or guess.wall_s < LONG_S or settings.resolved_device() != "cpu":
         return
-    fit = fitting_budget(made, todo.run, guess.wall_s, LONG_S)
+    fit = fitting_budget(name, made.suite, LONG_S, database.conn, registry, settings)
     console.print(
         f"That is long on a CPU ({duration(guess.wall_s)}).", style="yellow", highlight=False
     )
     if fit is not None:
-        name, seconds = fit
+        budget, seconds = fit
+        verb = "fits" if seconds <= LONG_S else "is the shortest"
         console.print(
-            f"Budget {name!r} would take about {duration(seconds)}: "
-            f"make bench SUITE={made.suite.suite} BUDGET={name}",
+            f"Budget {budget!r} {verb}, about {duration(seconds)}: "
+            f"make bench SUITE={name} BUDGET={budget}",
             style="yellow",
             highlight=False,
         )
@@ -151,16 +162,14 @@ def _execute(
     todo: Todo,
     registry: Registry,
     settings: Settings,
-    workplace: object,
+    workplace: Workplace,
     time_limit: float | None,
     console: Console,
 ) -> int:
     from bench import runner
     from bench.cli.progress import RunProgress
     from bench.engines.local import LocalEngine, LocalSettings
-    from bench.engines.protocol import Workplace
 
-    assert isinstance(workplace, Workplace)  # noqa: S101
     device = settings.resolved_device()
     jobs = settings.resolved_jobs(device, len(todo.run))
     engine = LocalEngine(
@@ -175,6 +184,7 @@ def _execute(
         )
     )
     bar = RunProgress(todo.run)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         summary = runner.run(
             database, engine, todo.run, on_epoch=bar.epoch, on_finished=bar.finished
@@ -190,6 +200,11 @@ def _execute(
     return len(summary.failures)
 
 
+def _interrupt(number: int, frame: object) -> None:
+    """A termination request ends a run as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
 def _show_tables(database: Database, made: Plan, console: Console) -> None:
     from bench.report.render import to_terminal
     from bench.report.tables import suite_tables
@@ -199,7 +214,7 @@ def _show_tables(database: Database, made: Plan, console: Console) -> None:
     if results["test_accuracy"].notna().any():
         methods = reader.methods(database.conn, made.board)
         ranked = [refiner.label for refiner in made.trainings[0].refiners][:2]
-        to_terminal(suite_tables(results, methods, ranked), console)
+        to_terminal(suite_tables(results, methods, _title(made), ranked), console)
 
 
 def _next_step(made: Plan, todo: Todo, failures: int, db: Path, console: Console) -> None:

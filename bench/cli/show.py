@@ -28,7 +28,6 @@ def show(
     [dim]Example:[/dim] python -m bench show 3f2a91
     """
     from bench.cli.console import terminal
-
     from bench.store.database import open_reader
     from bench.store.details import training_details
 

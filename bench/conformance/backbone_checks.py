@@ -36,7 +36,12 @@ class BackboneSubject(Subject):
         reason = explain(first, self.info) if first else ""
         raise Failed(f"{reason} (it takes none of the shapes {SHAPES})") from first
 
-    def network(self, seed: int = 0) -> ClassifierNetwork:
+    @cached_property
+    def network(self) -> ClassifierNetwork:
+        """One network, shared by the checks that look at what it computes."""
+        return self.initialised(seed=0)
+
+    def initialised(self, seed: int) -> ClassifierNetwork:
         """The backbone under a classifier, as a training builds it."""
         return build_network(
             self.new(),
@@ -71,7 +76,7 @@ def features(subject: BackboneSubject) -> str:
 
 def gradients(subject: BackboneSubject) -> str:
     """Guards training: every parameter takes part."""
-    network = subject.network()
+    network = subject.network
     network(inputs(subject.shape)).square().sum().backward()
     idle = [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None]
     if idle:
@@ -88,10 +93,10 @@ def gradients(subject: BackboneSubject) -> str:
 
 def independent(subject: BackboneSubject) -> str:
     """Guards evaluation: a sample's features do not depend on the batch it is in."""
-    network, x = subject.network(), inputs(subject.shape)
+    network, x = subject.network, inputs(subject.shape)
     with evaluating(network):
         whole = network.features(x)
-        single = torch.cat([network.features(row) for row in x.split(1)])
+        single = torch.cat([network.features(row) for row in torch.split(x, 1)])
     scale = max(1.0, float(whole.abs().max()))
     if not torch.allclose(whole / scale, single / scale, atol=1e-4):
         raise subject.failed(
@@ -102,7 +107,7 @@ def independent(subject: BackboneSubject) -> str:
 
 def layouts(subject: BackboneSubject) -> str:
     """Guards speed: channels-last inputs, which the loop uses, give the same features."""
-    network, x = subject.network(), inputs(subject.shape)
+    network, x = subject.network, inputs(subject.shape)
     if x.ndim != 4:
         return "feature tables have one layout"
     with evaluating(network):
@@ -116,16 +121,16 @@ def layouts(subject: BackboneSubject) -> str:
 def initialisation(subject: BackboneSubject) -> str:
     """Guards repeatability: initial weights follow the seed and nothing else."""
     torch.manual_seed(1)
-    first = subject.network(seed=0).state_dict()
+    first = subject.initialised(seed=0).state_dict()
     torch.manual_seed(2)
-    difference = first_difference(first, subject.network(seed=0).state_dict())
+    difference = first_difference(first, subject.initialised(seed=0).state_dict())
     if difference:
         raise subject.failed(
             f"equal seeds give unequal weights ({difference}); initialise from torch's global "
             f"generator, which is seeded for build()",
             "build",
         )
-    other = subject.network(seed=1).state_dict()
+    other = subject.initialised(seed=1).state_dict()
     if _body(first) and not first_difference(_body(first), _body(other)):
         raise subject.failed(
             "another seed gives equal weights; do not seed inside build()", "build"

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -29,9 +29,10 @@ CROSSING = {aten.copy_, aten._to_copy, aten.lift_fresh, aten.set_}
 """Operations that may read one device and write another."""
 INDEXING = {aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_, aten._unsafe_index}
 """Operations whose second argument, the indices, may stay on the CPU."""
-DEVICE, IS_CUDA = Tensor.device.__get__, Tensor.is_cuda.__get__  # type: ignore[attr-defined]
-GRADIENT = Tensor.grad.__get__  # type: ignore[attr-defined]
-TO_HOST = {Tensor.numpy, Tensor.__array__}
+DEVICE, IS_CUDA, GRADIENT = (
+    getattr(Tensor, name).__get__ for name in ("device", "is_cuda", "grad")
+)
+TO_HOST: set[Any] = {Tensor.numpy, Tensor.__array__}
 BACKWARD = {Tensor.backward, torch.autograd.backward, torch.autograd.grad}
 ALIASING = {torch.as_tensor, torch.asarray}
 
@@ -70,11 +71,12 @@ class _State:
         return None if entry is None else entry[1]
 
     def put(self, found: Any, device: torch.device, *, moved: bool = True) -> None:
-        """Place all tensors in ``found``, and with each its views; ``moved=False`` only new ones."""
+        """Place tensors, and with each its views; ``moved=False`` only those without a place."""
         for tensor in _tensors(found):
             storage = _storage(tensor)
             if storage is not None and (moved or storage._cdata not in self._places):
-                self._places[storage._cdata] = (StorageWeakRef(storage), device)
+                reference = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+                self._places[storage._cdata] = (reference, device)
 
     def common(self, tensors: Iterable[Tensor], operation: object) -> torch.device:
         """The one device of all operands; a scalar on the CPU goes with any device."""
@@ -100,11 +102,11 @@ def _tensors(values: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
 
 
-class _Operations(TorchDispatchMode):
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Below autograd: checks the operands of every kernel and places what it returns."""
 
     def __init__(self, state: _State) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._state = state
 
     def __torch_dispatch__(

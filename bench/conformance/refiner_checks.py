@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -116,12 +117,12 @@ def rank(subject: Subject) -> str:
 def deterministic(subject: Subject) -> str:
     """Guards the database: equal problems give equal heads, and the problem is left as it was."""
     given = problem(*SHAPES["q > C"])
-    copy = replace(given, **{name: value.clone() for name, value in _fields(given).items()})
+    copy = {name: value.clone() for name, value in _fields(given).items()}
     first, second = subject.new().path(given), subject.new().path(given)
     for one, other in zip(_tensors(first), _tensors(second), strict=True):
         if not torch.equal(one, other):
             raise subject.failed("two calls on one problem give different heads", "path")
-    for name, value in _fields(copy).items():
+    for name, value in copy.items():
         if not torch.equal(value, getattr(given, name)):
             raise subject.failed(f"path() changes problem.{name}; other refiners share it", "path")
     return "equal problems, equal heads"
@@ -132,7 +133,7 @@ def on_fake_cuda(subject: Subject) -> str:
     given = problem(*SHAPES["q > C"])
     device = torch.device("cuda")
     with fake_cuda():
-        moved = {name: value.to(device) for name, value in _fields(given).items()}
+        moved: dict[str, Any] = {name: part.to(device) for name, part in _fields(given).items()}
         try:
             path = subject.new().path(replace(given, **moved))
         except (DeviceMismatch, TypeError) as error:

@@ -30,11 +30,11 @@ class Check:
     skipped: str = ""
 
 
-class Failed(Exception):  # noqa: N818 - a verdict, not an error of the program
+class Failed(Exception):
     """Raised by a check: the requirement is not met; the message is the detail."""
 
 
-class Skipped(Exception):  # noqa: N818 - a verdict, not an error of the program
+class Skipped(Exception):
     """Raised by a check: the requirement does not apply; the message is the reason."""
 
 

@@ -12,12 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.environment import environment
 from bench.engines.protocol import Workplace, read_post
+from bench.environment import environment
 from bench.records import Outcome, TrainingSpec
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class _Slot:
                     _, outcome = read_post(path)
                     if outcome.status != "done":
                         self.close()  # a failed training may leave its process in any state
-                    return spec, _with_log(outcome, log_path), path
+                    return spec, replace(outcome, log=str(log_path)), path
         except (BrokenPipeError, ValueError, KeyError, TypeError) as error:
             log.debug("worker of %s: %s", spec.name, error)
         timed_out = deadline is not None and time.monotonic() >= deadline
@@ -287,12 +287,6 @@ def _devices(settings: LocalSettings) -> list[str | None]:
     import torch
 
     return [str(number) for number in range(max(1, torch.cuda.device_count()))]
-
-
-def _with_log(outcome: Outcome, log_path: Path) -> Outcome:
-    from dataclasses import replace
-
-    return replace(outcome, log=str(log_path))
 
 
 def _tail(path: Path) -> str:

@@ -85,7 +85,7 @@ def leaderboard_table(
         rows.append(tuple(row))
     headings = [noise if one_dataset else f"{dataset} {noise}" for dataset, noise in blocks]
     return Table(
-        title or f"Leaderboard, refiner {refiner}",
+        f"{title or 'Leaderboard'}, refiner {refiner}",
         ("rank", "method", "told / uses", "mean", *headings),
         tuple(rows),
         tuple(_leaderboard_notes(results, refiner, found)),
@@ -173,13 +173,20 @@ def gain_cells_table(results: pd.DataFrame, refiner: str = "lip") -> Table:
 
 
 def suite_tables(
-    results: pd.DataFrame, methods: pd.DataFrame, refiners: Sequence[str] | None = None
+    results: pd.DataFrame,
+    methods: pd.DataFrame,
+    title: str = "",
+    refiners: Sequence[str] | None = None,
 ) -> list[Table]:
     """The leaderboard, the gains of all refiners, and the gains of each in every cell.
 
-    ``refiners`` restricts the last kind (None: all).
+    Args:
+        results: one row a training and refiner of one board.
+        methods: what each method declared.
+        title: what was ranked, for example ``digits, budget short, on digits``.
+        refiners: whose gains are shown cell by cell; None for all.
     """
-    tables = [leaderboard_table(results, methods)]
+    tables = [leaderboard_table(results, methods, title=title)]
     gained = [str(name) for name in overall(results)["refiner"]]
     if gained:
         tables.append(gains_table(results))

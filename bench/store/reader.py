@@ -76,6 +76,12 @@ class Board:
     budget: str
     data: str
 
+    @property
+    def title(self) -> str:
+        """What is ranked: suite, budget and data sets, a subset under its sizes."""
+        budget = f", budget {self.budget}" if self.budget else ""
+        return f"{self.suite}{budget}, on {self.data}"
+
 
 def find_board(connection: sqlite3.Connection, suite: str, budget: str | None) -> Board:
     """The latest board of a suite (at a budget).

@@ -51,7 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> tuple[
 def test_a_run_ends_with_the_leaderboard_and_the_gains(finished: tuple[Path, Path, str]) -> None:
     out = finished[2]
     assert "8 trainings: 0 done, 8 to run" in out
-    assert "Leaderboard, refiner off" in out
+    assert "tiny, on digits, refiner off" in out
     assert "Gain of each refiner over off" in out
     assert "Gain of lip in each cell" in out
 
@@ -147,7 +147,7 @@ def test_a_finished_database_is_sound(bench: Bench, finished: tuple[Path, Path, 
         (("run", "digits", "--budget", "smok"), "no budget 'smok', did you mean 'smoke'?"),
         (("run", "digits", "--redo", "faild"), "--redo has no 'faild', did you mean 'failed'?"),
         (("run", "digits", "--only", "metod=ce"), "no axis 'metod', did you mean 'method'?"),
-        (("run", "digits", "--device", "gpu"), "unknown device 'gpu', did you mean 'cpu'?"),
+        (("run", "digits", "--device", "cude"), "unknown device 'cude', did you mean 'cuda'?"),
         (("report", "digits"), "there is no database leaderboard.db yet"),
         (("show", "abc", "--db", "x.db"), "python -m bench run digits makes one"),
         (("run", "digits", "--plugin", "absent.py"), "no plugin file"),
@@ -189,7 +189,7 @@ def test_a_failed_training_is_a_row_and_status_1(
     assert ended.code == 1
     assert "2 trainings failed" in ended.out
     assert "diverged: digits · clean · bad · seed 0" in ended.err
-    assert "ce" in ended.out.partition("Leaderboard")[2]
+    assert "ce" in ended.out.partition("refiner off")[2]
     again = bench("run", suite, *common)
     assert again.code == 1
     assert "2 failed before (--redo failed)" in again.out

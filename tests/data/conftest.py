@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.api import DataInfo
+from bench.data.importer import import_tree
+from bench.errors import DataError
 from bench.registry import Registry, discover
 
 PLUGINS = '''
@@ -108,3 +111,26 @@ def real_data(request: pytest.FixtureRequest) -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def bring(data_dir: Path, registry: Registry) -> Callable[..., DataInfo]:
+    """Imports a copy: ``bring(name, source, replace=False)``."""
+
+    def bring_in(name: str, source: Path, *, replace: bool = False) -> DataInfo:
+        return import_tree(name, source, data_dir, registry, replace=replace)
+
+    return bring_in
+
+
+@pytest.fixture
+def refused(bring: Callable[..., DataInfo], data_dir: Path) -> Callable[..., str]:
+    """The message of a refused import, which left nothing at all behind."""
+
+    def message(name: str, source: Path) -> str:
+        with pytest.raises(DataError) as caught:
+            bring(name, source)
+        assert not data_dir.exists()
+        return str(caught.value)
+
+    return message

@@ -41,6 +41,14 @@ def test_import_again_says_that_nothing_changed(data: Type, pets: Path) -> None:
     assert "was prepared already, nothing changed" in data("import", "pets", pets).output
 
 
+def test_import_over_a_damaged_set_says_that_it_was_prepared(
+    data: Type, pets: Path, data_dir: Path
+) -> None:
+    data("import", "pets", pets)
+    (data_dir / "pets" / "test_labels.npy").write_bytes(b"")
+    assert "pets: prepared in" in data("import", "pets", pets).output
+
+
 def test_import_of_another_copy_needs_replace(data: Type, pets: Path) -> None:
     data("import", "pets", pets)
     (pets / "train/cat/cat_a.png").unlink()
@@ -73,7 +81,7 @@ def test_verify_checks_everything_that_is_prepared(data: Type, pets: Path) -> No
 
 
 def test_verify_reports_the_good_and_fails_for_the_damaged(
-    data: Type, pets: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
+    data: Type, pets: Path, data_dir: Path
 ) -> None:
     data("import", "pets", pets)
     data("fetch", "digits")

@@ -44,8 +44,9 @@ def show(board: Board) -> None:
         st.dataframe(shown.frame, column_config=shown.columns, hide_index=True, height="content")
     _caveats(board, standing, refiner, selector)
     _holes(board, standing)
-    with states.guarded("chart"):
-        _chart(standing, found, refiner, selector)
+    if len(standing.cells):
+        with states.guarded("chart"):
+            _chart(standing, found, refiner, selector)
     _methods(found)
     states.failures(board, found.planned)
     states.refused(found.results)

@@ -1,1 +1,0 @@
-"""One file a page; each gives ``show(board)``."""

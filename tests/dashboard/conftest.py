@@ -1,0 +1,273 @@
+"""Databases in every state, built through the real writer.
+
+The figures in them are synthetic: made of the names of a training so that each is different, and
+plausible enough to look at. They exist only below pytest's temporary folder.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import zlib
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.plan import Plan, make_plan
+from bench.records import (
+    CurvePoint,
+    EpochRecord,
+    Evaluation,
+    Outcome,
+    RefinerSpec,
+    TrainingSpec,
+)
+from bench.registry import Registry
+from bench.spec import load_suite
+from bench.store.database import open_writer
+from bench.store.writer import commit, record_plan
+
+SUITE = """
+suite: tiny
+title: A tiny suite
+datasets: [digits]
+noises:
+  - clean
+  - symmetric: {rate: 0.5}
+  - pairflip: {rate: 0.45}
+methods: [ce, gce, co-teaching]
+refiners: [off, lip, psp]
+seeds: SEEDS
+protocol:
+  backbone: {mlp: {width: 16, depth: 1}}
+  epochs: 12
+  batch_size: 256
+"""
+
+RANK = 10
+
+Fate = Callable[[TrainingSpec], Outcome | None]
+MakeDatabase = Callable[..., Path]
+
+
+def spread(*words: object) -> float:
+    """A number in 0..1 that looks random and depends on the words alone."""
+    return zlib.crc32(repr(words).encode()) / 2**32
+
+
+def accuracy(spec: TrainingSpec) -> float:
+    """Better methods are better, noisier noise is worse, seeds differ a little."""
+    worth = {"ce": 0.0, "gce": 0.04, "co-teaching": 0.08}.get(spec.method, 0.0)
+    hard = {"clean": 0.02, "symmetric": 0.25, "pairflip": 0.4}.get(spec.noise.name, 0.3)
+    return round(0.97 - hard + worth * hard / 0.4 + 0.01 * spread(spec.key), 6)
+
+
+def evaluation(spec: TrainingSpec, refiner: RefinerSpec, error: str = "") -> Evaluation:
+    """A refiner's result: ``off`` is the training itself, the others move it either way."""
+    off = accuracy(spec)
+    moved = 0.04 * (spread(spec.method, spec.noise.name, refiner.name) - 0.5)
+    has_k = refiner.name != "off"
+    curve = tuple(
+        CurvePoint(k, 0.9 * off + moved * math.sin(k / 3), off + moved * math.sin(k / 3))
+        for k in range(1, RANK + 1)
+        if has_k
+    )
+    return Evaluation(
+        key=refiner.evaluation_key,
+        refiner=refiner.name,
+        label=refiner.label,
+        params=refiner.params,
+        source_sha=refiner.source_sha,
+        test_accuracy=None if error else curve[3].test_accuracy if has_k else off,
+        noisy_val_accuracy=None if error else 0.9 * off,
+        k=4 if has_k and not error else None,
+        rank=RANK,
+        wall_s=0.1,
+        curve=curve,
+        error=error,
+    )
+
+
+def done(spec: TrainingSpec) -> Outcome:
+    """An attempt that went well."""
+    final = accuracy(spec)
+    epochs = tuple(
+        EpochRecord(
+            epoch=e,
+            train_loss=2.3 / e,
+            fit_given=0.5 + 0.03 * e,
+            fit_true=0.6 + 0.02 * e,
+            noisy_val_accuracy=0.8 * final - 0.002 * abs(e - 8),
+            test_accuracy=min(1.0, final + 0.002 * (12 - e)),
+            lr=0.05,
+            wall_s=0.1 * e,
+        )
+        for e in range(1, 13)
+    )
+    return replace(
+        ended(spec, "done"),
+        error="",
+        train_s=1.2,
+        epochs=epochs,
+        evaluations=tuple(evaluation(spec, refiner) for refiner in spec.refiners),
+    )
+
+
+def ended(spec: TrainingSpec, status: str, error: str = "the loss is not finite") -> Outcome:
+    """An attempt that ended some other way."""
+    return Outcome(
+        key=spec.key,
+        status=status,
+        started_at="2026-01-02T03:04:05+00:00",
+        wall_s=1.5,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+        environment=None,
+        error=error,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_database(
+    tmp_path_factory: pytest.TempPathFactory, registry: Registry, data_dir: Path
+) -> MakeDatabase:
+    """``make_database(fate, seeds=3, change=None)``: a database with one board.
+
+    ``fate`` gives the outcome of each training, or None for one that was not run; ``change`` may
+    alter the plan before it is recorded.
+    """
+
+    def make(
+        fate: Fate = done,
+        *,
+        seeds: int = 3,
+        change: Callable[[Plan], Plan] = lambda plan: plan,
+        path: Path | None = None,
+        suite: str = SUITE,
+    ) -> Path:
+        path = path or tmp_path_factory.mktemp("database") / "some.db"
+        file = tmp_path_factory.mktemp("suite") / "tiny.yaml"
+        file.write_text(suite.replace("SEEDS", str(seeds)), encoding="utf-8")
+        plan = change(make_plan(load_suite(str(file), None, registry), registry, data_dir))
+        with open_writer(path) as db:
+            record_plan(db, plan, registry)
+            for training in plan.trainings:
+                outcome = fate(training)
+                if outcome is not None:
+                    commit(db, training, outcome)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def full(make_database: MakeDatabase) -> Path:
+    """Three methods, three noises, three seeds, all done."""
+    return make_database()
+
+
+@pytest.fixture(scope="session")
+def holes(make_database: MakeDatabase) -> Path:
+    """Co-teaching lacks a cell, GCE one seed of another, and one training of CE failed."""
+
+    def fate(spec: TrainingSpec) -> Outcome | None:
+        if spec.method == "co-teaching" and spec.noise.name == "pairflip":
+            return None
+        if spec.method == "gce" and spec.noise.name == "clean" and spec.seed == 2:
+            return None
+        if spec.method == "ce" and spec.noise.name == "symmetric" and spec.seed == 1:
+            return ended(spec, "diverged", "the loss is not finite in epoch 3")
+        return done(spec)
+
+    return make_database(fate)
+
+
+HOSTILE = ("<script>alert(1)</script>", "**x** $y$ :red[z]", "![a](http://b.invalid/c.png)")
+"""Names that are code to a careless page."""
+
+
+@pytest.fixture(scope="session")
+def hostile(make_database: MakeDatabase) -> Path:
+    """A board whose method, title and refiner names are code."""
+
+    def change(plan: Plan) -> Plan:
+        names = dict(zip(("ce", "gce", "co-teaching"), HOSTILE, strict=True))
+        trainings = tuple(
+            replace(
+                training,
+                method_label=names[training.method],
+                refiners=tuple(
+                    replace(r, label="*psp* `k`" if r.name == "psp" else r.label)
+                    for r in training.refiners
+                ),
+            )
+            for training in plan.trainings
+        )
+        suite = plan.suite.model_copy(update={"title": "# <b>Title</b> :smile: _x_"})
+        return replace(plan, suite=suite, trainings=trainings)
+
+    return make_database(change=change)
+
+
+@pytest.fixture(scope="session")
+def planned_only(make_database: MakeDatabase) -> Path:
+    """Everything planned, nothing run."""
+    return make_database(lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def only_failures(make_database: MakeDatabase) -> Path:
+    """Every training failed."""
+    return make_database(lambda spec: ended(spec, "oom", f"out of memory at seed {spec.seed} <b>"))
+
+
+@pytest.fixture(scope="session")
+def one_seed(make_database: MakeDatabase) -> Path:
+    """One seed: means, and no interval anywhere."""
+    return make_database(seeds=1)
+
+
+@pytest.fixture(scope="session")
+def refused(make_database: MakeDatabase) -> Path:
+    """Trainings that are fine and a refiner that is not: lip has no value at all."""
+
+    def fate(spec: TrainingSpec) -> Outcome:
+        errors = {"lip": "the head has rank 0"}
+        return replace(
+            done(spec),
+            evaluations=tuple(evaluation(spec, r, errors.get(r.name, "")) for r in spec.refiners),
+        )
+
+    return make_database(fate)
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database in which nothing was planned."""
+    path = tmp_path_factory.mktemp("empty") / "empty.db"
+    with open_writer(path):
+        pass
+    return path
+
+
+@pytest.fixture
+def newer(empty: Path, tmp_path: Path) -> Path:
+    """A database of a LIPBench to come."""
+    path = tmp_path / "newer.db"
+    path.write_bytes(empty.read_bytes())
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES (?, ?, ?)",
+            ["lipbench", "m999_future", "2030-01-01"],
+        )
+    return path
+
+
+@pytest.fixture
+def write_synthetic() -> tuple[Fate, Callable[..., Outcome]]:
+    """``done(spec)`` and ``ended(spec, status)``, for tests that make their own database."""
+    return done, ended
