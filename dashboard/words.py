@@ -18,13 +18,18 @@ _ACTIVE = re.compile(
     r"|(?<=:material)/|(?<=www)\."
 )
 
+# Emoji are put in after escapes are undone; an invisible sign keeps the two colons apart.
+_EMOJI = re.compile(r":(?=[\w+-]+:)")
+_JOINER = "\N{WORD JOINER}"
+
 NOTHING = 1e-6
 """Differences of accuracy below this are rounding of the stored float32 figures, not a gain."""
 
 
 def plain(text: object) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return _ACTIVE.sub(r"\\\g<0>", " ".join(str(text).split()))
+    joined = _EMOJI.sub(f":{_JOINER}", " ".join(str(text).split()))
+    return _ACTIVE.sub(r"\\\g<0>", joined)
 
 
 def percent(share: float, half: float = math.nan) -> str:

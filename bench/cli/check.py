@@ -44,7 +44,7 @@ def check(
     failed = [check for _, checks in verdicts for check in checks if not check.ok]
     if as_json:
         rows = [
-            {"kind": info.kind, "name": info.name, **asdict(check)}
+            {"kind": info.kind, "plugin": info.name, **asdict(check)}
             for info, checks in verdicts
             for check in checks
         ]

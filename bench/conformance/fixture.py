@@ -104,13 +104,14 @@ def session(
     epochs: int = 2,
     seed: int = 0,
     wrong: float = WRONG,
+    held_out: float = 0.1,
     train: Split | None = None,
     device: torch.device = CPU,
 ) -> Session:
     """A training of ``method`` on the fixture, before its first epoch.
 
-    ``train`` replaces the training images and their true labels; ``wrong`` is the share of labels
-    that are given wrong.
+    ``wrong`` is the share of labels that are given wrong, ``held_out`` the share of samples kept
+    for noisy validation; ``train`` replaces the training images and their true labels.
     """
     train = train or images(N_TRAIN, seed=0)
     return Session(
@@ -122,7 +123,7 @@ def session(
             batch_size=32,
             optimiser=Optimiser(lr=0.05),
             augmentation=("crop",),
-            noisy_validation=0.1,
+            noisy_validation=held_out,
             precision="fp32",
         ),
         info=data_info(),

@@ -98,7 +98,7 @@ REQUIREMENTS = (
     Requirement("declared knowledge", knowledge),
     Requirement("two epochs", smoke, ("declared knowledge",)),
     Requirement("learns clean labels", learns, ("two epochs",)),
-    *repeat_checks.REQUIREMENTS,
     *head_checks.REQUIREMENTS,
+    *repeat_checks.REQUIREMENTS,
     *secrecy_checks.REQUIREMENTS,
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from bench.stats.frame import CELL
 from dashboard import charts, states
 from dashboard.controls import choose, ink
 from dashboard.data import OFF, Board, Snapshot
@@ -65,7 +66,7 @@ def show(board: Board) -> None:
     )
     if not one.empty:
         _where(frame, refiner)
-        _curves(board, found, one, refiner)
+        _curves(board, found, cells, refiner)
     states.failures(board, found.planned)
     states.refused(found.results)
 
@@ -152,16 +153,20 @@ def _curves(board: Board, found: Snapshot, cells: pd.DataFrame, refiner: str) ->
     st.subheader("Every k of one cell")
     every = list(dict.fromkeys(zip(cells["dataset"], cells["noise"], strict=True)))
     names = dict(zip(every, headings(every), strict=True))
-    ordered = cells.sort_values("gain", key=lambda gain: -gain.abs(), kind="stable")
+    # The order must not hang on the chosen refiner: the first cell is not in the URL, and a link
+    # has to open on the cell that was seen.
+    most = cells.assign(gain=cells["gain"].abs()).sort_values(
+        "gain", ascending=False, kind="stable"
+    )
     options = {
         f"{row['method']} · {names[(row['dataset'], row['noise'])]}": row
-        for row in ordered.to_dict("records")
+        for row in most.drop_duplicates(CELL).to_dict("records")
     }
     chosen = st.selectbox(
         "Cell",
         list(options),
         key="cell",
-        help="The cells that changed most come first.",
+        help="The cells that any refiner changed most come first.",
         bind="query-params",
     )
     row = options[chosen]

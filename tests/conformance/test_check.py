@@ -87,7 +87,7 @@ def test_command_gives_json(tmp_path: Path) -> None:
     ended = CliRunner().invoke(app, ["check", str(path), "--json"])
     rows = json.loads(ended.stdout)
     assert {row["name"] for row in rows if not row["ok"]} == {"declarations", "learns clean labels"}
-    assert {row["plugin"] for row in rows} == {"negative"}
+    assert {(row["kind"], row["plugin"]) for row in rows} == {("method", "negative")}
 
 
 def test_file_that_cannot_be_imported_is_one_failed_check(tmp_path: Path) -> None:
@@ -114,6 +114,8 @@ def test_target_that_is_no_plugin_is_refused(target: str, words: str) -> None:
 
 
 def test_command_modules_do_not_import_torch() -> None:
-    code = "import sys, bench.cli.check, bench.cli.new, bench.scaffold; print('torch' in sys.modules)"
+    code = (
+        "import sys, bench.cli.check, bench.cli.new, bench.scaffold; print('torch' in sys.modules)"
+    )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "False"

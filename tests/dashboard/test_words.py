@@ -23,6 +23,7 @@ from dashboard.tables import Figure, standings_table
         ("$x$", r"\$x\$"),
         (":red[x]", r"\:red\[x\]"),
         (":material/home:", r"\:material\/home:"),
+        (":smile: a:b", ":\N{WORD JOINER}smile: a\\:b"),
         ("_x_ `y`", r"\_x\_ \`y\`"),
         ("# two\nlines", r"\# two lines"),
         ("http://a.b www.c.d", r"http\://a.b www\.c.d"),
