@@ -15,12 +15,10 @@ import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.params import Parameter
-
-if TYPE_CHECKING:
-    from bench.registry import PluginInfo
+from bench.plugin_info import PluginInfo
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +41,6 @@ class Catalogue:
 
     def get(self, path: Path, text: str) -> list[PluginInfo] | None:
         """What was found in this text, or None."""
-        from bench.registry import PluginInfo
-
         entry = self._entries.get(str(path))
         if not isinstance(entry, dict) or entry.get("sha") != _sha(text):
             return None
@@ -83,7 +79,9 @@ class Catalogue:
 def load() -> Catalogue:
     """The cache of this user and this version of the API; empty when there is none."""
     here = Path(__file__).parent
-    version = "".join((here / n).read_text(encoding="utf-8") for n in ("api.py", "registry.py"))
+    version = "".join(
+        (here / n).read_text(encoding="utf-8") for n in ("api.py", "registry.py", "plugin_info.py")
+    )
     path = cache_folder() / f"catalogue-{_sha(version)[:16]}.json"
     entries: Any = {}
     with contextlib.suppress(OSError, ValueError):
@@ -93,8 +91,6 @@ def load() -> Catalogue:
 
 def broken(path: Path, text: str, kind: str, error: str) -> PluginInfo:
     """A plugin that failed to import, under the name its source gives it, or its file's name."""
-    from bench.registry import PluginInfo
-
     name = path.stem.replace("_", "-")
     line = 1
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Union
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bench.errors import PluginError, nearest
-from bench.refine.rules import parse_rule
+from bench.rank_rules import parse_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ def _rank_rule(text: str) -> str:
 
 
 RankRule = Annotated[str, AfterValidator(_rank_rule)]
-"""How a refiner's rank is chosen; see ``bench.refine.rules``."""
+"""How a refiner's rank is chosen; see ``bench.rank_rules``."""
 
 VOCABULARY: dict[str, Any] = {
     "Annotated": Annotated,

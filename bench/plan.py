@@ -9,16 +9,17 @@ from bench.data.noise import ArtefactStore, NoiseArtefact
 from bench.data.prepared import folder, load, read_info
 from bench.errors import Incompatible, PluginError, SpecError
 from bench.identity import ENGINE, content_sha
+from bench.rank_rules import parse_rule
 from bench.records import NoiseSpec, RefinerSpec, TrainingSpec
-from bench.refine.rules import parse_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from bench.api import DataInfo
+    from bench.plugin_info import PluginInfo
     from bench.protocol import Named
-    from bench.registry import PluginInfo, Registry
+    from bench.registry import Registry
     from bench.spec import Suite, When
 
 

@@ -14,13 +14,13 @@ import logging
 import os
 import sys
 import traceback
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import catalogue
 from bench.errors import PluginError, nearest
-from bench.params import Parameter, resolve
+from bench.params import resolve
+from bench.plugin_info import PluginInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,44 +38,6 @@ KINDS: dict[str, str] = {
     "backbone": "bench.backbones",
 }
 """Each kind of plugin and the package whose files are searched for it."""
-
-
-@dataclass(frozen=True)
-class PluginInfo:
-    """A plugin as the catalogue knows it, without its code.
-
-    Attributes:
-        kind: one of ``KINDS``.
-        name: as suites write it.
-        summary: first line of its docstring.
-        paper: its citation.
-        file: where it is defined.
-        line: where its definition starts.
-        source_sha: hash of the file's code, part of a run's identity.
-        parameters: what suites may set.
-        declared: what it declares (``knows``, ``uses``, ``cost``, …), as JSON values.
-        error: why it cannot be used; empty when it can.
-    """
-
-    kind: str
-    name: str
-    summary: str
-    paper: str
-    file: str
-    line: int
-    source_sha: str
-    parameters: dict[str, Parameter] = field(default_factory=dict)
-    declared: dict[str, Any] = field(default_factory=dict)
-    error: str = ""
-
-    @property
-    def origin(self) -> str:
-        """``file:line``."""
-        return f"{self.file}:{self.line}"
-
-    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Defaults overlaid with validated values; raises ``PluginError``."""
-        return resolve(self.parameters, given)
 
 
 class Registry:

@@ -16,7 +16,8 @@ from bench.errors import BenchError, PluginError, nearest
 from bench.registry import KINDS
 
 if TYPE_CHECKING:
-    from bench.registry import PluginInfo, Registry
+    from bench.plugin_info import PluginInfo
+    from bench.registry import Registry
 
 TEMPLATES = Path(__file__).parent / "templates"
 LEVELS = ("loss", "state", "regime")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from bench.conformance.result import Check
-    from bench.registry import PluginInfo, Registry
+    from bench.plugin_info import PluginInfo
+    from bench.registry import Registry
 
 
 def check(

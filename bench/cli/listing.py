@@ -11,7 +11,7 @@ import typer
 from bench.cli import options
 
 if TYPE_CHECKING:
-    from bench.registry import PluginInfo
+    from bench.plugin_info import PluginInfo
 
 
 class Listed(StrEnum):

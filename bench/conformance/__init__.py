@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bench.conformance.result import Check
-    from bench.registry import PluginInfo, Registry
+    from bench.plugin_info import PluginInfo
+    from bench.registry import Registry
 
 __all__ = ["check_plugin"]
 

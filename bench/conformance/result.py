@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from bench.registry import PluginInfo
+    from bench.plugin_info import PluginInfo
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from bench.conformance.result import Failed
 
 if TYPE_CHECKING:
     from bench.api import Plugin
-    from bench.registry import PluginInfo, Registry
+    from bench.plugin_info import PluginInfo
+    from bench.registry import Registry
 
 
 class Subject:

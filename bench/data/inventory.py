@@ -11,7 +11,8 @@ from bench.data import prepared
 from bench.errors import DataError
 
 if TYPE_CHECKING:
-    from bench.registry import PluginInfo, Registry
+    from bench.plugin_info import PluginInfo
+    from bench.registry import Registry
 
 State = Literal["prepared", "bundled", "absent", "damaged", "broken"]
 

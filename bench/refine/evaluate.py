@@ -14,9 +14,9 @@ from torch import Tensor
 
 from bench.api import HeadPath, HeadProblem, Method, Refiner
 from bench.errors import BenchError
+from bench.rank_rules import parse_rule
 from bench.records import CurvePoint, Evaluation, RefinerSpec, Spectrum
 from bench.refine.lip import effective_rank
-from bench.refine.rules import parse_rule
 from bench.training.context import EVALUATION_BATCH, evaluating
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from bench.cli import app
 from bench.conformance import check_plugin
 from bench.conformance.fixture import global_generators
 from bench.errors import PluginError
-from bench.registry import KINDS, PluginInfo, Registry, discover
+from bench.plugin_info import PluginInfo
+from bench.registry import KINDS, Registry, discover
 
 REGISTERED = [info for kind in KINDS for info in discover().all(kind)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.refine.rules import Rule, one_standard_error, parse_rule
+from bench.rank_rules import Rule, one_standard_error, parse_rule
 
 VALUES = np.array([4.0, 2.0, 1.0, 0.5])
 
