@@ -236,6 +236,8 @@ class Method(Plugin):
         for key, value in self._own_state():
             if hasattr(value, "load_state_dict"):
                 value.load_state_dict(state[key])
+            elif value.requires_grad:  # its optimiser holds this very tensor
+                value.detach().copy_(state[key])
             else:
                 setattr(self, key, state[key].clone().to(value.device))
 

@@ -79,9 +79,8 @@ class Catalogue:
 def load() -> Catalogue:
     """The cache of this user and this version of the API; empty when there is none."""
     here = Path(__file__).parent
-    version = "".join(
-        (here / n).read_text(encoding="utf-8") for n in ("api.py", "registry.py", "plugin_info.py")
-    )
+    files = ("api.py", "params.py", "plugin_info.py", "registry.py")
+    version = "".join((here / name).read_text(encoding="utf-8") for name in files)
     path = cache_folder() / f"catalogue-{_sha(version)[:16]}.json"
     entries: Any = {}
     with contextlib.suppress(OSError, ValueError):

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.store.reader import seconds_per_unit
+from bench.environment import environment
+from bench.records import TrainingSpec
+from bench.store.reader import past_seconds
 
 if TYPE_CHECKING:
     from bench.plan import Plan
-    from bench.records import TrainingSpec
+    from bench.registry import Registry
     from bench.settings import Settings
 
 EVALUATION_SHARE = 1 / 3
@@ -27,50 +29,54 @@ class Estimate:
     """Seconds a plan will take, and what that is known from.
 
     Attributes:
-        wall_s: None when nothing is known.
-        basis: ``past trainings`` or ``a probe``.
+        wall_s: of all trainings together.
+        basis: past trainings, or a probe of the network.
+        jobs: trainings at a time.
     """
 
-    wall_s: float | None
+    wall_s: float
     basis: str
     jobs: int
 
 
-def work(training: TrainingSpec, n_train: int, n_test: int, epochs: int | None = None) -> float:
+def work(training: TrainingSpec, n_train: int, n_test: int) -> float:
     """Forward-and-backward passes of one training, evaluation included."""
     share = training.protocol["noisy_validation"]
     per_epoch = n_train * (1 - share) * training.cost
     evaluated = (n_test + n_train * share + min(2000, n_train)) * EVALUATION_SHARE
-    return float((per_epoch + evaluated) * (epochs or training.protocol["epochs"]))
+    return float((per_epoch + evaluated) * training.protocol["epochs"])
 
 
 def estimate(
     connection: sqlite3.Connection,
     trainings: Sequence[TrainingSpec],
     plan: Plan,
+    registry: Registry,
     settings: Settings,
-    *,
-    probe: bool,
 ) -> Estimate:
     """Wall seconds of the trainings on this machine.
+
+    Where the past says nothing of a training, a few batches of its network are timed (this imports
+    torch).
 
     Args:
         connection: past trainings, of this suite or others.
         trainings: what is to run.
         plan: for the sizes of the data sets.
+        registry: where the network comes from.
         settings: slots and device.
-        probe: time a few batches of the backbone when the past says nothing (imports torch).
     """
-    jobs = max(1, settings.jobs or settings.cores)
-    jobs = min(jobs, max(1, len(trainings)))
     if not trainings:
-        return Estimate(0.0, "past trainings", jobs)
+        return Estimate(0.0, "past trainings", 1)
+    device = settings.resolved_device()
+    jobs = settings.resolved_jobs(device, len(trainings))
+    threads = settings.resolved_threads(jobs)
     sizes = {info.fingerprint: (info.n_train, info.n_test) for info in plan.data}
     past = {
         (row["method"], row["protocol_sha"], row["fingerprint"]): float(row["wall_s"])
-        for row in seconds_per_unit(connection).to_dict("records")
+        for row in past_seconds(connection, device, environment().cpu, threads).to_dict("records")
     }
-    known, unknown = 0.0, []
+    known, unknown = 0.0, list[TrainingSpec]()
     for training in trainings:
         seconds = past.get((training.method, training.protocol_sha, training.fingerprint))
         if seconds is None:
@@ -79,30 +85,35 @@ def estimate(
             known += seconds
     basis = "past trainings"
     if unknown:
-        if not probe:
-            return Estimate(None, "nothing yet", jobs)
-        rate = probe_rate(unknown[0], plan, settings, jobs)
-        known += sum(work(t, *sizes[t.fingerprint]) / rate + FIXED_S for t in unknown)
+        one_of_each = {training.fingerprint: training for training in unknown}
+        rates = {
+            fingerprint: probe_rate(training, plan, registry, device, threads)
+            for fingerprint, training in one_of_each.items()
+        }
+        for training in unknown:
+            passes = work(training, *sizes[training.fingerprint])
+            known += passes / rates[training.fingerprint] + FIXED_S
         basis = "a probe of the network"
     return Estimate(known / jobs, basis, jobs)
 
 
-def probe_rate(training: TrainingSpec, plan: Plan, settings: Settings, jobs: int) -> float:
+def probe_rate(
+    training: TrainingSpec, plan: Plan, registry: Registry, device_name: str, threads: int
+) -> float:
     """Samples a second of forward and backward passes of one slot, from a few timed batches."""
     import torch
 
-    from bench.registry import discover
     from bench.training.network import build_network
     from bench.training.precision import resolve
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(settings.resolved_threads(jobs))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
-        device = torch.device(settings.resolved_device())
+        device = torch.device(device_name)
         info = next(i for i in plan.data if i.fingerprint == training.fingerprint)
         settings_of = training.protocol["backbone"]
         network = build_network(
-            discover().create("backbone", settings_of["name"], settings_of["params"]),
+            registry.create("backbone", settings_of["name"], settings_of["params"]),
             info.shape,
             info.n_classes,
             seed=0,
@@ -119,14 +130,12 @@ def probe_rate(training: TrainingSpec, plan: Plan, settings: Settings, jobs: int
                 torch.cuda.synchronize(device)
             seconds.append(time.perf_counter() - clock)
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
     return float(size / min(seconds))
 
 
 def describe_estimate(estimate: Estimate) -> str:
     """One sentence."""
-    if estimate.wall_s is None:
-        return "Their time is not known yet; running them measures it first."
     if estimate.wall_s == 0:
         return "Nothing to run."
     at_a_time = f"{estimate.jobs} at a time" if estimate.jobs > 1 else "one at a time"

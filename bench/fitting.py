@@ -45,9 +45,8 @@ def fitting_budget(
             continue
         plan = make_plan(load_suite(name, budget, registry), registry, settings.data_dir)
         todo = sort_out(connection, plan.trainings)
-        guess = estimate(connection, todo.run, plan, settings, probe=True)
-        if guess.wall_s is not None:
-            known.append((guess.wall_s, budget))
+        guess = estimate(connection, todo.run, plan, registry, settings)
+        known.append((guess.wall_s, budget))
     if not known:
         return None
     fits = [entry for entry in known if entry[0] <= limit_s]

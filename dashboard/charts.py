@@ -15,6 +15,9 @@ HARM, GAIN = "#c2570c", "#1f6fb5"
 LEAST_SPAN = 0.5
 """Points at which the colour scale ends at the earliest, so that noise does not look like news."""
 
+LETTER_PX, FIGURE_PX = 6, 38
+"""Room for a letter of a heading, and for a figure such as −0.28."""
+
 
 @dataclass(frozen=True)
 class Ink:
@@ -140,11 +143,14 @@ def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
         ink: colours of the page.
     """
     end = span(frame["gain"])
-    # Names wrap at spaces where there is room, and tilt on a phone.
-    narrow = "width < 420"
+    blocks = list(dict.fromkeys(frame["block"]))
+    # Names wrap at spaces where a column holds their longest word, and tilt where it does not;
+    # figures that would run into each other give way to colour and the tooltip.
+    longest = max((len(word) for name in blocks for word in name.split()), default=0)
+    narrow = f"width < {len(blocks) * (LETTER_PX * longest + 4)}"
     x = alt.X(
         "block:N",
-        sort=list(dict.fromkeys(frame["block"])),
+        sort=blocks,
         title=None,
         axis=alt.Axis(
             orient="top",
@@ -194,7 +200,8 @@ def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
         fillOpacity=0, stroke=ink.faint, strokeDash=[3, 3], strokeWidth=1
     )
     strong = f"isValid(datum.gain) && abs(datum.gain) > {0.55 * end}"
-    words = base.mark_text(fontSize=13).encode(
+    fits = alt.ExprRef(f"width < {len(blocks) * FIGURE_PX} ? 0 : 1")
+    words = base.mark_text(fontSize=13, opacity=fits).encode(
         text="label:N", color=alt.condition(strong, alt.value("white"), alt.value(ink.text))
     )
     return (

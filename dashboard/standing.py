@@ -42,6 +42,11 @@ class Standing:
         """The fewest seeds of any cell; 0 where there is none."""
         return int(self.cells["seeds"].min()) if len(self.cells) else 0
 
+    @property
+    def most_seeds(self) -> int:
+        """The most seeds of any cell; 0 where there is none."""
+        return int(self.cells["seeds"].max()) if len(self.cells) else 0
+
 
 def make_standing(
     results: pd.DataFrame, planned: pd.DataFrame, excluded: pd.DataFrame, refiner: str

@@ -32,6 +32,10 @@ class Figure(float):
         return self.text
 
 
+NOTHING = Figure(math.nan, "missing")
+"""No number; ``st.dataframe`` shows its placeholder for it."""
+
+
 class Shown(NamedTuple):
     """A table as ``st.dataframe`` takes it."""
 
@@ -44,7 +48,7 @@ def standings_table(
     declared: Mapping[str, list[str]],
     oracle: Mapping[str, float] | None = None,
 ) -> Shown:
-    """Methods down, (data set, noise) across; holes say why they are empty.
+    """Methods down, (data set, noise) across.
 
     Args:
         standing: ranks and cells.
@@ -55,17 +59,16 @@ def standings_table(
     methods = [str(row["method"]) for row in rows]
     frame = pd.DataFrame(
         {
-            "rank": _figures([row["rank"] for row in rows], "{:.2f}".format),
             "method": methods,
+            "rank": _figures([row["rank"] for row in rows], "{:.2f}".format),
             "told": [badges(declared.get(method, [])) for method in methods],
             "mean": pd.Series([_mean(row) for row in rows], dtype=object),
         }
     )
     found = {(c["dataset"], c["noise"], c["method"]): c for c in standing.cells.to_dict("records")}
-    why = {tuple(row[:3]): row[3] for row in standing.holes.to_numpy()}
     for position, block in enumerate(standing.blocks):
         keys = [(*block, method) for method in methods]
-        cells = [_cell(found[k]) if k in found else Figure(math.nan, why[k]) for k in keys]
+        cells = [_cell(found[key]) if key in found else NOTHING for key in keys]
         frame[f"block{position}"] = pd.Series(cells, dtype=object)
     ranked = ["mean", *frame.columns[4:]]
     if oracle is not None:
@@ -82,7 +85,7 @@ def gains_table(overall: pd.DataFrame, worst_cells: Mapping[str, str]) -> Shown:
     frame = frame[[*order, "worst", "where", "p", "cells"]].reset_index(drop=True)
     for column in ("gain", "low", "high", "worst"):
         frame[column] = _figures(frame[column], points)
-    frame["p"] = _figures(frame["p"], "{:.3f}".format)
+    frame["p"] = _figures(frame["p"], _p)
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     columns = {
         "refiner": text("refiner", pinned=True, help="The plug-in on the trained classifier."),
@@ -113,8 +116,6 @@ def _standings_columns(standing: Standing, oracle: bool) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "rank": number(
             "rank",
-            width=56,
-            pinned=True,
             help="Average of the ranks in the noise columns; 1 is best, ties share a rank. Only "
             "methods with a result in every column are ranked.",
         ),
@@ -150,7 +151,7 @@ def _standings_columns(standing: Standing, oracle: bool) -> dict[str, Any]:
 
 def _mean(row: dict[str, Any]) -> Figure:
     if math.isnan(row["mean"]):
-        return Figure(math.nan, "not ranked")
+        return NOTHING
     return Figure(row["mean"], percent(row["mean"], (row["high"] - row["low"]) / 2))
 
 
@@ -161,8 +162,12 @@ def _cell(row: dict[str, Any]) -> Figure:
     return Figure(row["mean"], text)
 
 
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def _figures(values: Iterable[float], words: Callable[[float], str]) -> pd.Series:
-    shown = [Figure(value, "–" if math.isnan(value) else words(value)) for value in values]
+    shown = [NOTHING if math.isnan(value) else Figure(value, words(value)) for value in values]
     return pd.Series(shown, dtype=object)
 
 

@@ -15,11 +15,11 @@ from bench.report.tables import BADGES
 # inside words stay bare, because an option's text is also its value in the URL.
 _ACTIVE = re.compile(
     r"[\\`*\[\]<>~$|&#!@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=[A-Za-z/])"
-    r"|(?<=:material)/|(?<=www)\."
+    r"|(?<=:material)/"
 )
 
-# Emoji are put in after escapes are undone; an invisible sign keeps the two colons apart.
-_EMOJI = re.compile(r":(?=[\w+-]+:)")
+# Emoji and bare links are looked for after escapes are undone; an invisible sign breaks them up.
+_LATE = re.compile(r":(?=[\w+-]+:|//)|www(?=\.)|@(?=\w)")
 _JOINER = "\N{WORD JOINER}"
 
 NOTHING = 1e-6
@@ -28,7 +28,7 @@ NOTHING = 1e-6
 
 def plain(text: object) -> str:
     """Text that Markdown shows as it is, on one line."""
-    joined = _EMOJI.sub(f":{_JOINER}", " ".join(str(text).split()))
+    joined = _LATE.sub(rf"\g<0>{_JOINER}", " ".join(str(text).split()))
     return _ACTIVE.sub(r"\\\g<0>", joined)
 
 

@@ -44,7 +44,7 @@ def plan(
     settings = Settings(db, data_dir, device, jobs)
     with peek(db) as connection:
         todo = sort_out(connection, trainings)
-        guess = estimate(connection, todo.run, made, settings, probe=False)
+        guess = estimate(connection, todo.run, made, registry, settings)
     console.print(_table(made, todo))
     for reason, count in _reasons(made).items():
         console.print(f"{count} cells left out: {reason}", style="dim", markup=False)

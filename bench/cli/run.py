@@ -138,9 +138,9 @@ def _say_how_long(
     from bench.estimate import describe_estimate, duration, estimate
     from bench.fitting import fitting_budget
 
-    guess = estimate(database.conn, todo.run, made, settings, probe=True)
+    guess = estimate(database.conn, todo.run, made, registry, settings)
     console.print(describe_estimate(guess), highlight=False)
-    if guess.wall_s is None or guess.wall_s < LONG_S or settings.resolved_device() != "cpu":
+    if guess.wall_s < LONG_S or settings.resolved_device() != "cpu":
         return
     fit = fitting_budget(name, made.suite, LONG_S, database.conn, registry, settings)
     console.print(

@@ -218,15 +218,23 @@ def methods(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
     return frame
 
 
-def seconds_per_unit(connection: sqlite3.Connection) -> pd.DataFrame:
-    """Training seconds of past attempts by method, protocol and device, for estimates."""
+def past_seconds(
+    connection: sqlite3.Connection, device: str, cpu: str, threads: int
+) -> pd.DataFrame:
+    """Mean wall seconds of past trainings on a machine like this one.
+
+    Returns:
+        method, protocol_sha, fingerprint, wall_s.
+    """
     return pd.read_sql_query(
         """
-        SELECT t.method, t.protocol_sha, t.fingerprint, a.device, a.threads,
-          avg(a.wall_s) AS wall_s
-        FROM attempts a JOIN trainings t ON t.id = a.training_id
-        WHERE a.status = 'done'
-        GROUP BY t.method, t.protocol_sha, t.fingerprint, a.device, a.threads
+        SELECT t.method, t.protocol_sha, t.fingerprint, avg(a.wall_s) AS wall_s
+        FROM attempts a
+        JOIN trainings t ON t.id = a.training_id
+        JOIN environments e USING (environment_sha)
+        WHERE a.status = 'done' AND a.device = ? AND e.cpu = ? AND a.threads = ?
+        GROUP BY t.method, t.protocol_sha, t.fingerprint
         """,
         connection,
+        params=(device, cpu, threads),
     )

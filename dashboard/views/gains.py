@@ -59,10 +59,11 @@ def show(board: Board) -> None:
     st.subheader("All refiners")
     with states.guarded("table"):
         shown = gains_table(overall, _worst(cells))
-        st.dataframe(shown.frame, column_config=shown.columns, hide_index=True)
+        st.dataframe(shown.frame, column_config=shown.columns, hide_index=True, placeholder="–")
     st.caption(
         "Percentage points of test accuracy over off, from the same trained weights: seeds are "
-        "averaged inside a cell, intervals and the test are over cells."
+        "averaged inside a cell, intervals and the test are over cells. Cells share data, so they "
+        "are less independent than the test takes them to be."
     )
     if not one.empty:
         _where(frame, refiner)

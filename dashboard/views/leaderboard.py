@@ -41,7 +41,13 @@ def show(board: Board) -> None:
             for row in found.methods.to_dict("records")
         }
         shown = standings_table(standing, declared, oracle)
-        st.dataframe(shown.frame, column_config=shown.columns, hide_index=True, height="content")
+        st.dataframe(
+            shown.frame,
+            column_config=shown.columns,
+            hide_index=True,
+            height="content",
+            placeholder="missing",
+        )
     _caveats(board, standing, refiner, selector)
     _holes(board, standing)
     if len(standing.cells):
@@ -114,22 +120,25 @@ def _who_leads(standing: Standing) -> str:
 
 
 def _caveats(board: Board, standing: Standing, refiner: str, selector: str) -> None:
-    which = SELECTORS[selector] if refiner == OFF else "last epoch"
+    epoch = SELECTORS[selector] if refiner == OFF else "last epoch"
     text = (
-        f"Test accuracy in %, {which}; ± is half of a 95 % interval, over seeds in the noise "
+        f"Test accuracy in %, {epoch}; ± is half of a 95 % interval, over seeds in the noise "
         "columns and over those columns in the mean. The best of each column is bold. Hover over "
         "a heading for its meaning, click it to sort."
     )
     st.caption(text)
     if standing.least_seeds < FEW_SEEDS and len(standing.cells):
         seeds = count(standing.least_seeds, "seed")
+        which = (
+            "Every cell has" if standing.most_seeds == standing.least_seeds else "Some cells have"
+        )
         more = "no interval can be given" if standing.least_seeds == 1 else "intervals are wide"
         st.info(
-            f"Some cells have only {seeds}: {more} there, and differences say little. "
+            f"{which} only {seeds}: {more} there, and differences say little. "
             "Three seeds or more are needed to compare.",
             icon=":material/casino:",
         )
-    if standing.silent:
+    if 0 < len(standing.silent) < len(standing.blocks):
         names = headings(standing.blocks)
         waiting = [n for n, b in zip(names, standing.blocks, strict=True) if b in standing.silent]
         st.info(
@@ -141,25 +150,30 @@ def _caveats(board: Board, standing: Standing, refiner: str, selector: str) -> N
 
 def _holes(board: Board, standing: Standing) -> None:
     """Which cells are empty, why, and the command that fills them."""
-    why = standing.holes["why"].value_counts()
-    asked = standing.cells
-    short = int((asked["planned"] - asked["seeds"]).sum())
-    if why.empty and not short:
+    holes = standing.holes
+    short = int((standing.cells["planned"] - standing.cells["seeds"]).sum())
+    if holes.empty and not short:
         return
+    names = dict(zip(standing.blocks, headings(standing.blocks), strict=True))
     words = {
         MISSING: "not run yet",
         FAILED: "failed",
         LEFT_OUT: "left out by the plan",
         NO_VALUE: "without a value",
     }
-    parts = [f"{why[key]} {text}" for key, text in words.items() if key in why]
+    parts = []
+    for why, text in words.items():
+        rows = holes[holes["why"] == why].to_dict("records")
+        if rows:
+            cells = [f"{row['method']} · {names[(row['dataset'], row['noise'])]}" for row in rows]
+            parts.append(f"{len(rows)} {text}: {listing(cells)}")
     sentences = []
     if parts:
-        total = len(standing.cells) + len(standing.holes)
+        total = len(standing.cells) + len(holes)
         sentences.append(
-            f"**{len(standing.holes)} of {count(total, 'cell')} are empty** ({', '.join(parts)}). "
-            "A method with an empty cell is listed without a rank, because a mean over fewer "
-            "cells compares with nothing."
+            f"**{len(holes)} of {count(total, 'cell')} {_are(len(holes))} empty** "
+            f"({'; '.join(parts)}). A method with an empty cell is listed without a rank, "
+            "because a mean over fewer cells compares with nothing."
         )
     if short:
         sentences.append(

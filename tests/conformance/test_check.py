@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,14 @@ from bench.errors import PluginError
 from bench.plugin_info import PluginInfo
 from bench.registry import KINDS, Registry, discover
 
-REGISTERED = [info for kind in KINDS for info in discover().all(kind)]
+
+def registered() -> list[PluginInfo]:
+    """Every plugin; tests are collected before any fixture could keep the user's cache apart."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setenv("LIPBENCH_CACHE", folder)
+        found = discover()
+        return [info for kind in KINDS for info in found.all(kind)]
+
 
 FAILING = '''"""Negative."""
 
@@ -42,7 +50,7 @@ class Negative(Method):
 '''
 
 
-@pytest.mark.parametrize("info", REGISTERED, ids=lambda info: f"{info.kind}-{info.name}")
+@pytest.mark.parametrize("info", registered(), ids=lambda info: f"{info.kind}-{info.name}")
 def test_registered_plugin_conforms(info: PluginInfo, registry: Registry) -> None:
     checks = check_plugin(registry, info)
     assert [f"{check.name}: {check.detail}" for check in checks if not check.ok] == []

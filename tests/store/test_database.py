@@ -83,9 +83,14 @@ def test_a_reader_sees_what_a_writer_committed_while_it_is_open(empty: Path) -> 
 
 def test_a_failed_transaction_leaves_nothing(empty: Path) -> None:
     with open_writer(empty) as db:
-        with pytest.raises(sqlite3.OperationalError), db.atomic():
-            db.execute("INSERT INTO protocols VALUES ('p', '{}')")
-            db.execute("INSERT INTO no_such_table VALUES (1)")
+
+        def write_and_fail() -> None:
+            with db.atomic():
+                db.execute("INSERT INTO protocols VALUES ('p', '{}')")
+                db.execute("INSERT INTO no_such_table VALUES (1)")
+
+        with pytest.raises(sqlite3.OperationalError):
+            write_and_fail()
         assert db.execute("SELECT count(*) FROM protocols").fetchone() == (0,)
 
 
