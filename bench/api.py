@@ -59,7 +59,7 @@ __all__ = [
 KNOWLEDGE: dict[str, str] = {
     "noise_rate": "the true share of wrong training labels",
     "transition_matrix": "the true matrix P(given label | true label)",
-    "clean_subset": "true labels of a small part of the training set",
+    "clean_subset": "2 % of the training samples with their true labels, apart from the rest",
 }
 """What a method may declare in ``knows``; each is a badge on the leaderboard."""
 
@@ -129,8 +129,11 @@ class Knowledge(Protocol):
     """What the method declared in ``knows``; any other attribute raises ``KnowledgeError``."""
 
     noise_rate: float
+    """The realised share of wrong labels in the whole training set."""
     transition_matrix: Tensor
+    """``(C, C)`` float32, rows are true classes: as asked for, else as realised."""
     clean_subset: tuple[Tensor, Tensor]
+    """Normalised inputs and true labels, apart from the training set."""
 
 
 class Run(Protocol):

@@ -1,4 +1,4 @@
-"""Holding out samples with their given labels: what selectors may see instead of test data."""
+"""Holding out samples, stratified on their labels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-def noisy_split(given: Array, share: float, seed: int) -> tuple[Array, Array]:
-    """Positions of training and held-out samples, stratified on the labels as given.
+def stratified_split(labels: Array, share: float, seed: int) -> tuple[Array, Array]:
+    """Positions of training and held-out samples, stratified on ``labels``.
 
     Args:
-        given: labels as given ``(n,)``; true labels play no part.
+        labels: ``(n,)``; the given ones for the noisy validation split, so that true labels play
+            no part in it.
         share: held-out share; 0 holds nothing out.
         seed: of the split axis.
 
@@ -22,8 +23,8 @@ def noisy_split(given: Array, share: float, seed: int) -> tuple[Array, Array]:
     """
     rng = np.random.default_rng(seed)
     held = []
-    for label in np.unique(given):
-        members = rng.permutation(np.flatnonzero(given == label))
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
         held.append(members[: round(len(members) * share)])
     out = np.sort(np.concatenate(held)).astype(np.int64)
-    return np.setdiff1d(np.arange(len(given)), out), out
+    return np.setdiff1d(np.arange(len(labels)), out), out

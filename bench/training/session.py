@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bench.api import DataInfo, Method, Split
 from bench.data.noise import NoiseArtefact
-from bench.data.split import noisy_split
+from bench.data.split import stratified_split
 from bench.errors import BenchError
 from bench.identity import axis_seed
 from bench.protocol import Protocol
@@ -29,6 +29,11 @@ from bench.training.precision import resolve
 
 AUDIT_SAMPLES = 2000
 """How many training samples the fit to given and true labels is measured on, at most."""
+
+
+CLEAN_SHARE = 0.02
+"""Share of the training samples whose true labels a method is given that declares it; they are
+taken out of its training set, as the papers that need them do (1,000 of 50,000)."""
 
 
 class Diverged(BenchError):
@@ -70,11 +75,16 @@ class Session:
         self.precision = resolve(protocol.precision, device)
         self.epoch = 0
         inputs = to_device(train, device)
-        kept, held = noisy_split(
+        kept, held = stratified_split(
             artefact.labels,
             protocol.noisy_validation,
             axis_seed("split", artefact.sha, protocol.noisy_validation, seed),
         )
+        clean = np.empty(0, dtype=np.int64)
+        if "clean_subset" in method.knows:
+            seed_of_clean = axis_seed("clean", info.fingerprint, CLEAN_SHARE, seed)
+            rest, chosen = stratified_split(train.labels[kept], CLEAN_SHARE, seed_of_clean)
+            kept, clean = kept[rest], kept[chosen]
         given = torch.from_numpy(artefact.labels).to(device)
         true = torch.from_numpy(np.array(train.labels)).to(device)
         rows, held_rows = (torch.from_numpy(part).to(device) for part in (kept, held))
@@ -84,6 +94,11 @@ class Session:
             to_device(test, device), torch.from_numpy(np.array(test.labels)).to(device)
         )
         self._train_true = true[rows]
+        normaliser = Normaliser.of(self.train_given.inputs)
+        told = self._told(artefact)
+        if len(clean):
+            trusted = torch.from_numpy(clean).to(device)
+            told["clean_subset"] = (normaliser(inputs[trusted]), true[trusted])
         self.run = RunContext(
             inputs=self.train_given.inputs,
             labels=self.train_given.labels,
@@ -91,8 +106,8 @@ class Session:
             n_epochs=protocol.epochs,
             batch_size=protocol.batch_size,
             augmentation=protocol.augmentation,
-            normaliser=Normaliser.of(self.train_given.inputs),
-            known=Known(method.name, self._told(artefact)),
+            normaliser=normaliser,
+            known=Known(method.name, told),
             seed=seed,
             fingerprint=info.fingerprint,
             gradient_clip=protocol.gradient_clip,

@@ -12,7 +12,7 @@ from scipy import stats
 
 from bench.api import DataInfo, Incompatible, Noise
 from bench.data.noise import ArtefactStore, draw, realised_matrix, seed_of
-from bench.data.split import noisy_split
+from bench.data.split import stratified_split
 from datasets.cifar10 import Cifar10
 from datasets.cifar100 import Cifar100
 from datasets.noise.asymmetric import SUPERCLASSES, Asymmetric
@@ -185,12 +185,12 @@ def test_an_impossible_map_is_refused_with_its_reason(noise: Asymmetric, reason:
 
 def test_held_out_samples_are_stratified_on_given_labels_and_disjoint() -> None:
     given_labels = np.repeat([0, 1, 2], [500, 300, 200])
-    kept, held = noisy_split(given_labels, 0.1, seed=4)
+    kept, held = stratified_split(given_labels, 0.1, seed=4)
     assert sorted([*kept, *held]) == list(range(1000))
     assert np.bincount(given_labels[held]).tolist() == [50, 30, 20]
 
 
 def test_holding_nothing_out_keeps_everything() -> None:
-    kept, held = noisy_split(np.array([0, 1, 1, 0]), 0.0, seed=4)
+    kept, held = stratified_split(np.array([0, 1, 1, 0]), 0.0, seed=4)
     assert kept.tolist() == [0, 1, 2, 3]
     assert held.tolist() == []

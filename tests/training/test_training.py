@@ -296,3 +296,25 @@ def test_bfloat16_learns_digits_about_as_well(session: Callable[..., Session]) -
         assert made.precision == precision
         accuracy[precision] = records[-1].test_accuracy
     assert abs(accuracy["fp32"] - accuracy["bf16"]) < 0.1
+
+
+def test_a_clean_subset_is_true_small_and_apart_from_training(
+    session: Callable[..., Session],
+    specs: dict[str, TrainingSpec],
+    registry: Registry,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without = session("forward symmetric 0")
+    monkeypatch.setattr(type(without.method), "knows", frozenset({"clean_subset"}))
+    made = session("forward symmetric 0")
+    inputs, labels = made.run.known.clean_subset
+    assert len(inputs) == len(labels) == without.run.n - made.run.n
+    assert len(labels) == pytest.approx(0.02 * without.run.n, abs=5)
+    assert set(labels.tolist()) == set(range(10))
+    raw = load("digits", data_dir, registry).train
+    images = torch.from_numpy(np.array(raw.inputs)).permute(0, 3, 1, 2)
+    normalised = made.run._normalise(images)
+    for image, label in zip(inputs, labels, strict=True):
+        (position,) = (normalised == image).flatten(1).all(1).nonzero()[0]
+        assert raw.labels[int(position)] == int(label)
