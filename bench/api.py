@@ -14,7 +14,7 @@ Torch is imported where it is used, so that planning and listing need not wait f
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pydantic import Field
 
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
-    "Annotated",
     "Backbone",
     "Batch",
-    "ClassVar",
     "DataError",
     "DataInfo",
     "Dataset",
@@ -43,7 +41,6 @@ __all__ = [
     "Incompatible",
     "Knowledge",
     "KnowledgeError",
-    "Literal",
     "Method",
     "Network",
     "Noise",

@@ -10,10 +10,11 @@ import pandas as pd
 
 from dashboard.words import points
 
-HARM, GAIN = "#c2570c", "#1f6fb5"
-"""Fills: orange and blue differ for every kind of colour vision, and are equally strong."""
 LEAST_SPAN = 0.5
 """Points at which the colour scale ends at the earliest, so that noise does not look like news."""
+
+Chart = alt.LayerChart | alt.FacetChart
+"""As Altair types a layered chart."""
 
 LETTER_PX, FIGURE_PX = 6, 38
 """Room for a letter of a heading, and for a figure such as −0.28."""
@@ -23,12 +24,16 @@ LETTER_PX, FIGURE_PX = 6, 38
 class Ink:
     """What differs between a light and a dark page.
 
+    Harm is orange and gain is blue: they differ for every kind of colour vision, and are equally
+    strong.
+
     Attributes:
         text: labels on the page.
         still: cells where nothing changed.
         faint: lines and marks in the background.
         accent: the marks that matter.
         harm, gain: small marks, which need more contrast with the page than fills do.
+        harm_fill, gain_fill: cells, on which ``text`` can be read.
     """
 
     text: str
@@ -37,24 +42,35 @@ class Ink:
     accent: str
     harm: str
     gain: str
+    harm_fill: str
+    gain_fill: str
 
 
 LIGHT = Ink(
-    text="#31333f", still="#f1f2f4", faint="#a3a8b4", accent="#2f7fc1", harm=HARM, gain=GAIN
+    text="#14161c",
+    still="#f1f2f4",
+    faint="#a3a8b4",
+    accent="#2f7fc1",
+    harm="#c2570c",
+    gain="#1f6fb5",
+    harm_fill="#e8833a",
+    gain_fill="#559fe0",
 )
 DARK = Ink(
-    text="#e8eaf0",
+    text="#ffffff",
     still="#2a2e39",
     faint="#7b8290",
     accent="#5aa9e6",
     harm="#f0954a",
     gain="#5aa9e6",
+    harm_fill="#b9520a",
+    gain_fill="#1f6fb5",
 )
 
 
 def standings(
     means: pd.DataFrame, parts: pd.DataFrame, part: str, title: str, ink: Ink = LIGHT
-) -> alt.LayerChart:
+) -> Chart:
     """A row a method: its mean with the interval, over the faint points it is a mean of.
 
     Args:
@@ -113,13 +129,13 @@ def gain_frame(
     Returns:
         method, block, gain, low, high, off, seeds, label, effect.
     """
-    found = by_cell.set_index(["dataset", "noise", "method"])
+    found = {(c["dataset"], c["noise"], c["method"]): c for c in by_cell.to_dict("records")}
     rows = []
     for method in methods:
         for block, name in zip(blocks, names, strict=True):
             row: dict[str, object] = {"method": method, "block": name, "label": "none"}
-            if (*block, method) in found.index:
-                cell = found.loc[(*block, method)]
+            cell = found.get((*block, method))
+            if cell is not None:
                 row |= {column: 100 * cell[column] for column in ("gain", "low", "high", "off")}
                 row |= {"seeds": int(cell["seeds"]), "label": points(cell["gain"])}
             rows.append(row)
@@ -135,7 +151,7 @@ def span(gains: pd.Series) -> float:
     return LEAST_SPAN if pd.isna(largest) else max(LEAST_SPAN, float(largest))
 
 
-def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
+def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
     """Gains of every cell: blue for gain, orange for harm, equally strong on both sides of 0.
 
     Args:
@@ -172,7 +188,11 @@ def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
     )
     colour = alt.Color(
         "gain:Q",
-        scale=alt.Scale(domain=[-end, 0, end], range=[HARM, ink.still, GAIN], interpolate="lab"),
+        scale=alt.Scale(
+            domain=[-end, 0, end],
+            range=[ink.harm_fill, ink.still, ink.gain_fill],
+            interpolate="lab",
+        ),
         legend=alt.Legend(
             title="harm  ←  percentage points  →  gain",
             titleLimit=240,
@@ -199,20 +219,15 @@ def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
     holes = base.transform_filter("!isValid(datum.gain)").mark_rect(
         fillOpacity=0, stroke=ink.faint, strokeDash=[3, 3], strokeWidth=1
     )
-    strong = f"isValid(datum.gain) && abs(datum.gain) > {0.55 * end}"
     fits = alt.ExprRef(f"width < {len(blocks) * FIGURE_PX} ? 0 : 1")
-    words = base.mark_text(fontSize=13, opacity=fits).encode(
-        text="label:N", color=alt.condition(strong, alt.value("white"), alt.value(ink.text))
-    )
-    return (
-        alt.layer(filled.encode(color=colour), holes, words)
-        .properties(height=alt.Step(36), width="container")
-        .configure_scale(bandPaddingInner=0.06)
-        .configure_view(stroke=None)
-    )
+    words = base.mark_text(fontSize=13, opacity=fits, color=ink.text).encode(text="label:N")
+    chart: Chart = alt.layer(filled.encode(color=colour), holes, words)
+    chart = chart.properties(height=alt.Step(36), width="container")
+    chart = chart.configure_scale(bandPaddingInner=0.06).configure_view(stroke=None)
+    return chart
 
 
-def gain_against_off(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
+def gain_against_off(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
     """Gain of every cell against its accuracy without the plug-in."""
     kinds = {
         "gain": (ink.gain, "triangle-up"),
@@ -251,9 +266,7 @@ def gain_against_off(frame: pd.DataFrame, ink: Ink = LIGHT) -> alt.LayerChart:
     ).properties(height=260, width="container")
 
 
-def k_curve(
-    curves: pd.DataFrame, column: str, off: float | None = None, ink: Ink = LIGHT
-) -> alt.LayerChart:
+def k_curve(curves: pd.DataFrame, column: str, off: float | None = None, ink: Ink = LIGHT) -> Chart:
     """Accuracy against k: seeds thin, their mean thick, the chosen k of each seed marked.
 
     Args:

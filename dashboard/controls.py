@@ -33,8 +33,15 @@ def choose(
         folded: a short list that opens, for a choice that is rarely made.
     """
     if folded or len(options) > MANY:
-        width = FOLDED_PX if folded else "stretch"
-        return st.selectbox(label, options, key=key, help=help, bind="query-params", width=width)
+        found: str = st.selectbox(
+            label,
+            options,
+            key=key,
+            help=help,
+            bind="query-params",
+            width=FOLDED_PX if folded else "stretch",
+        )
+        return found
     chosen = st.segmented_control(
         label,
         options,

@@ -122,7 +122,19 @@ def boards(path: Path) -> list[Board]:
     """
     now = stamp(path)
     return [
-        Board(path=path, stamp=now, key=row.pop("board"), **row)
+        Board(
+            path=path,
+            stamp=now,
+            key=row["board"],
+            suite=row["suite"],
+            budget=row["budget"],
+            title=row["title"],
+            data=row["data"],
+            planned_at=row["planned_at"],
+            done=row["done"],
+            failed=row["failed"],
+            planned=row["planned"],
+        )
         for row in _boards(str(path), now).to_dict("records")
     ]
 

@@ -57,14 +57,10 @@ def standings_table(
     """
     rows = standing.table.to_dict("records")
     methods = [str(row["method"]) for row in rows]
-    frame = pd.DataFrame(
-        {
-            "method": methods,
-            "rank": _figures([row["rank"] for row in rows], "{:.2f}".format),
-            "told": [badges(declared.get(method, [])) for method in methods],
-            "mean": pd.Series([_mean(row) for row in rows], dtype=object),
-        }
-    )
+    frame = pd.DataFrame({"method": methods})
+    frame["rank"] = _figures([row["rank"] for row in rows], "{:.2f}".format)
+    frame["told"] = [badges(declared.get(method, [])) for method in methods]
+    frame["mean"] = pd.Series([_mean(row) for row in rows], dtype=object)
     found = {(c["dataset"], c["noise"], c["method"]): c for c in standing.cells.to_dict("records")}
     for position, block in enumerate(standing.blocks):
         keys = [(*block, method) for method in methods]
@@ -149,13 +145,13 @@ def _standings_columns(standing: Standing, oracle: bool) -> dict[str, Any]:
     return columns
 
 
-def _mean(row: dict[str, Any]) -> Figure:
+def _mean(row: Mapping[Any, Any]) -> Figure:
     if math.isnan(row["mean"]):
         return NOTHING
     return Figure(row["mean"], percent(row["mean"], (row["high"] - row["low"]) / 2))
 
 
-def _cell(row: dict[str, Any]) -> Figure:
+def _cell(row: Mapping[Any, Any]) -> Figure:
     text = percent(row["mean"], (row["high"] - row["low"]) / 2)
     if row["seeds"] < row["planned"]:
         text += f" ({row['seeds']}/{row['planned']:.0f})"

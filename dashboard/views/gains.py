@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -78,7 +79,7 @@ def _axes(found: Snapshot) -> tuple[list[tuple[str, str]], list[str]]:
     return list(dict.fromkeys(pairs)), list(dict.fromkeys(planned["method"]))
 
 
-def _verdict(row: dict[str, Any], frame: pd.DataFrame) -> str:
+def _verdict(row: Mapping[Any, Any], frame: pd.DataFrame) -> str:
     """The answer in words, with the worst cell by name."""
     name = plain(row["refiner"])
     mean = points(row["gain"])
@@ -95,7 +96,7 @@ def _verdict(row: dict[str, Any], frame: pd.DataFrame) -> str:
         else:
             text += "The interval holds 0: neither help nor harm is shown on average."
     text += f" Better in {row['wins']}, unchanged in {row['ties']}, worse in {row['losses']}"
-    worst = frame.loc[frame["gain"].idxmin()]
+    worst = frame.loc[frame["gain"] == frame["gain"].min()].iloc[0]
     if worst["effect"] == "harm":
         text += (
             f"; at worst {points(worst['gain'] / 100)} ({plain(worst['method'])}, "

@@ -48,7 +48,7 @@ def show(board: Board) -> None:
             height="content",
             placeholder="missing",
         )
-    _caveats(board, standing, refiner, selector)
+    _caveats(standing, refiner, selector, with_oracle=with_oracle)
     _holes(board, standing)
     if len(standing.cells):
         with states.guarded("chart"):
@@ -119,13 +119,15 @@ def _who_leads(standing: Standing) -> str:
     return text + "."
 
 
-def _caveats(board: Board, standing: Standing, refiner: str, selector: str) -> None:
+def _caveats(standing: Standing, refiner: str, selector: str, *, with_oracle: bool) -> None:
     epoch = SELECTORS[selector] if refiner == OFF else "last epoch"
     text = (
         f"Test accuracy in %, {epoch}; ± is half of a 95 % interval, over seeds in the noise "
         "columns and over those columns in the mean. The best of each column is bold. Hover over "
         "a heading for its meaning, click it to sort."
     )
+    if with_oracle:
+        text += " The oracle chose its epochs by test labels: it is no result, and is not ranked."
     st.caption(text)
     if standing.least_seeds < FEW_SEEDS and len(standing.cells):
         seeds = count(standing.least_seeds, "seed")

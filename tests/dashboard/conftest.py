@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from bench.plan import Plan, make_plan
 from bench.records import (
@@ -29,6 +31,7 @@ from bench.registry import Registry
 from bench.spec import load_suite
 from bench.store.database import open_writer
 from bench.store.writer import commit, record_plan
+from dashboard import app
 
 SUITE = """
 suite: tiny
@@ -271,3 +274,27 @@ def newer(empty: Path, tmp_path: Path) -> Path:
 def write_synthetic() -> tuple[Fate, Callable[..., Outcome]]:
     """``done(spec)`` and ``ended(spec, status)``, for tests that make their own database."""
     return done, ended
+
+
+@pytest.fixture
+def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """``visit(db, page="leaderboard", **query)`` opens a page as a browser would."""
+
+    def go(db: Path, page: str = "leaderboard", **query: str) -> AppTest:
+        monkeypatch.setenv("LIPBENCH_DB", str(db))
+        at = AppTest.from_file(app.__file__, default_timeout=60)
+        at.query_params.update(query)
+        # AppTest.switch_page knows pages that are files, and ours are functions.
+        at._page_hash = calc_hash(page)
+        at.run()
+        assert not at.exception, at.exception[0].stack_trace
+        return at
+
+    return go
+
+
+@pytest.fixture(scope="session")
+def said() -> Callable[[AppTest], str]:
+    """``said(at)``: everything a page says outside its tables and charts."""
+    kinds = ("header", "subheader", "markdown", "caption", "info", "warning", "error", "code")
+    return lambda at: "\n".join(element.value for kind in kinds for element in at.get(kind))

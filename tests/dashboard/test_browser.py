@@ -29,7 +29,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-PATIENCE_MS = 20_000
+PATIENCE_MS = 30_000
 JOINER = "\N{WORD JOINER}"
 
 pytestmark = [
@@ -74,6 +74,7 @@ def serving(db: Path, folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for all journeys."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield found
@@ -132,9 +133,9 @@ def new_page(browser: Browser, serve: object) -> Iterator[Callable[..., Page]]:
 def settle(page: Page) -> str:
     """What the page says once it has stopped moving."""
     main = page.get_by_test_id("stMain")
-    expect(page.get_by_test_id("stHeading").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("stHeading").first).to_be_visible()
     before = ""
-    for _ in range(40):
+    for _ in range(100):
         page.wait_for_timeout(300)
         now = main.inner_text()
         if now == before and not page.get_by_test_id("stSkeleton").count():
@@ -255,4 +256,4 @@ def test_a_new_server_opens_any_page_and_fills_by_itself(
     assert "No results yet" in settle(page)
     assert "python -m bench run digits" in page.get_by_test_id("stCode").inner_text()
     make_database(path=path)
-    expect(page.get_by_text("over 9 cells")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("over 9 cells")).to_be_visible()
