@@ -140,7 +140,7 @@ def trial(info: PluginInfo) -> str:
         "dataset": f"datasets: [{names}], noises: [clean, symmetric], protocol: {{backbone: mlp}}",
         "backbone": f"protocol: {{backbone: {names}}}",
     }.get(info.kind, f"{info.kind}s: [{names}]")
-    return f"{{extends: digits, {changed}}}"
+    return f"{{suite: {info.name}, extends: digits, {changed}}}"
 
 
 def commands(info: PluginInfo) -> list[str]:

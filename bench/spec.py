@@ -144,6 +144,12 @@ def _extended(path: Path, seen: tuple[Path, ...] = ()) -> Marked:
         return own
     if not isinstance(base_name, str):
         raise SpecError(f"{own.where(('extends',))}: extends takes one suite name or file")
+    if "suite" not in own.data:
+        # Under the name of its base it would take the place of the base's results.
+        raise SpecError(
+            f"{own.where(('extends',))}: a suite that extends another needs a name of its own, "
+            f"for example suite: {path.stem.lower()}"
+        )
     beside = path.parent / base_name
     base_path = beside if beside.is_file() else _find_base(base_name, own)
     if base_path.resolve() in (path.resolve(), *seen):

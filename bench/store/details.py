@@ -7,6 +7,7 @@ import sqlite3
 from typing import Any
 
 from bench.errors import StoreError
+from bench.spec import suite_names
 
 
 def training_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _attempts(connection: sqlite3.Connection, row_id: int) -> list[dict[str, Any
 
 
 def _command(connection: sqlite3.Connection, row_id: int) -> str:
-    """What repeats this training, in a suite that asks for it."""
+    """What repeats this training, in a suite that asks for it; one of the user's own is a file."""
     row = connection.execute(
         "SELECT b.suite, b.budget, bt.method, bt.noise, t.seed FROM board_trainings bt "
         "JOIN boards b USING (board) JOIN trainings t ON t.id = bt.training_id "
@@ -85,7 +86,8 @@ def _command(connection: sqlite3.Connection, row_id: int) -> str:
         return "no suite in this database asks for it now"
     suite, budget, method, noise, seed = row
     chosen = f" --budget {budget}" if budget else ""
+    named = suite if suite in suite_names() else f"{suite}.yaml"
     return (
-        f"python -m bench run {suite}{chosen} --only 'method={method}' "
+        f"python -m bench run {named}{chosen} --only 'method={method}' "
         f"--only 'noise={noise}' --only seed={seed} --redo all"
     )

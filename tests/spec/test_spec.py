@@ -128,6 +128,13 @@ def test_an_error_in_an_extended_file_names_that_file(
     assert "base.yaml:4: unknown method 'erl'" in error_of(child, registry)
 
 
+def test_a_suite_that_extends_another_needs_a_name_of_its_own(
+    write_suite: Write, registry: Registry
+) -> None:
+    path = write_suite("extends: digits\nmethods: [ce]\n", "mine.yaml")
+    assert "mine.yaml:1: a suite that extends another needs a name" in error_of(path, registry)
+
+
 def test_a_suite_cannot_extend_itself(write_suite: Write, registry: Registry) -> None:
     write_suite("extends: b.yaml\nsuite: a\n", "a.yaml")
     assert "extends itself" in error_of(
