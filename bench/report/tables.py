@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.stats.frame import BLOCK
-from bench.stats.gains import by_cell, overall
+from bench.stats.gains import SMALLEST, by_cell, overall
 from bench.stats.leaderboard import cells, leaderboard, missing_cells
 
 BADGES = {
@@ -51,7 +51,7 @@ def points(value: float) -> str:
     """A difference in percentage points with its sign; a plain 0 when nothing changed."""
     if math.isnan(value):
         return "–"
-    return "0" if value == 0 else f"{100 * value:+.2f}"
+    return "0" if abs(value) < SMALLEST else f"{100 * value:+.2f}"
 
 
 def leaderboard_table(
@@ -144,7 +144,8 @@ def gains_table(results: pd.DataFrame) -> Table:
         tuple(rows),
         (
             "Percentage points of test accuracy, from the same trained weights; seeds averaged "
-            "inside a cell, bootstrap interval and Wilcoxon test (Holm) over cells.",
+            "inside a cell, bootstrap interval and Wilcoxon test (Holm) over cells. Cells of one data "
+            "set are less independent than the test takes them to be.",
         ),
     )
 

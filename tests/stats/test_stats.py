@@ -133,6 +133,13 @@ def test_wins_ties_and_losses_are_cells() -> None:
     assert row["worst"] == pytest.approx(-0.3)
 
 
+def test_seeds_that_cancel_are_a_tie_and_no_loss() -> None:
+    frame = with_refiner(table(ce=[[0.1, 0.7, 0.3]]), "lip", [0.1, 0.2, -0.3])
+    assert by_cell(frame)["gain"].iloc[0] != 0
+    row = overall(frame).iloc[0]
+    assert (row["wins"], row["ties"], row["losses"]) == (0, 1, 0)
+
+
 def test_the_test_over_cells_is_scipys_wilcoxon() -> None:
     change = [0.1, 0.02, -0.03, 0.05, 0.04, 0.0, 0.01]
     frame = with_refiner(table(ce=[[0.5]] * 7), "lip", change)
