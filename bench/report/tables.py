@@ -144,8 +144,8 @@ def gains_table(results: pd.DataFrame) -> Table:
         tuple(rows),
         (
             "Percentage points of test accuracy, from the same trained weights; seeds averaged "
-            "inside a cell, bootstrap interval and Wilcoxon test (Holm) over cells. Cells of one data "
-            "set are less independent than the test takes them to be.",
+            "inside a cell, bootstrap interval and Wilcoxon test (Holm) over cells. Cells of one "
+            "data set are less independent than the test takes them to be.",
         ),
     )
 

@@ -8,7 +8,6 @@ import pandas as pd
 from bench.stats.frame import CELL, validate
 from bench.stats.intervals import bootstrap, student
 
-
 SMALLEST = 1e-7
 """A mean gain below this is none: one test sample of a million, averaged over ten seeds."""
 
