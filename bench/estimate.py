@@ -120,10 +120,10 @@ def probe_rate(
             device=device,
             precision=resolve(training.protocol["precision"], device),
         )
-        size = min(64, training.protocol["batch_size"])
+        size = min(32, training.protocol["batch_size"])
         x = torch.randn(size, *info.shape, device=device)
         seconds = []
-        for _ in range(3):
+        for _ in range(2):
             clock = time.perf_counter()
             network(x).logsumexp(1).mean().backward()
             if device.type == "cuda":

@@ -72,11 +72,12 @@ def run(
     settings = Settings(db, data_dir, device, jobs, threads)
     registry = discover(plugin or ())
     chosen = load_suite(suite, budget, registry)
+    filters = options.parse_only(only)
+    _bring_data(chosen, registry, data_dir, console)
+    made = planning.make_plan(chosen, registry, data_dir)
+    wanted = list(planning.only(made, filters))
+    workplace = Workplace.beside(db)
     with open_writer(db) as database:
-        _bring_data(chosen, registry, data_dir, console)
-        made = planning.make_plan(chosen, registry, data_dir)
-        wanted = list(planning.only(made, options.parse_only(only)))
-        workplace = Workplace.beside(db)
         record_plan(database, made, registry)
         recovered = runner.drain(database, workplace)
         if recovered:
@@ -143,18 +144,13 @@ def _say_how_long(
     if guess.wall_s < LONG_S or settings.resolved_device() != "cpu":
         return
     fit = fitting_budget(name, made.suite, LONG_S, database.conn, registry, settings)
-    console.print(
-        f"That is long on a CPU ({duration(guess.wall_s)}).", style="yellow", highlight=False
-    )
+    advice = "That is long for a CPU."
     if fit is not None:
         budget, seconds = fit
         verb = "fits" if seconds <= LONG_S else "is the shortest"
-        console.print(
-            f"Budget {budget!r} {verb}, about {duration(seconds)}: "
-            f"make bench SUITE={name} BUDGET={budget}",
-            style="yellow",
-            highlight=False,
-        )
+        time = f"about {duration(seconds)}" if seconds else "done already"
+        advice += f" Budget {budget!r} {verb} ({time}): make bench SUITE={name} BUDGET={budget}"
+    console.print(advice, style="yellow", highlight=False)
 
 
 def _execute(
