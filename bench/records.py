@@ -63,6 +63,14 @@ class TrainingSpec:
         """Plain containers."""
         return asdict(self)
 
+    def described(self) -> dict[str, Any]:
+        """What the database keeps beside its columns: all but the protocol and the refiners."""
+        return {
+            key: value
+            for key, value in self.to_json().items()
+            if key not in ("protocol", "refiners")
+        }
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TrainingSpec:
         """The inverse of ``to_json``."""
@@ -182,7 +190,7 @@ class Outcome:
         samples: training samples processed, views and networks not counted.
         precision: resolved, ``fp32`` or ``bf16``.
         error: last line of the failure; traceback: its tail.
-        log: path of the attempt's log.
+        log: path of the attempt's log, from the database's folder.
     """
 
     key: str

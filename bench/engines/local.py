@@ -153,12 +153,15 @@ class _Slot:
                     _, outcome = read_post(path)
                     if outcome.status != "done":
                         self.close()  # a failed training may leave its process in any state
-                    return spec, replace(outcome, log=str(log_path)), path
+                    return spec, replace(outcome, log=self._log_name(log_path)), path
         except (BrokenPipeError, ValueError, KeyError, TypeError) as error:
             log.debug("worker of %s: %s", spec.name, error)
         timed_out = deadline is not None and time.monotonic() >= deadline
         self.close()
         return spec, self._lost(spec, started_at, clock, log_path, process, timed_out), None
+
+    def _log_name(self, path: Path) -> str:
+        return self._settings.workplace.beside_database(path)
 
     def close(self) -> None:
         """End the worker: closed input, then SIGTERM, then SIGKILL."""
@@ -261,7 +264,10 @@ class _Slot:
             status, error = "timeout", f"ended after {self._settings.time_limit_s:g} s (time limit)"
         else:
             how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-            status, error = "crashed", f"the worker process ended ({how}); see {log_path}"
+            status, error = (
+                "crashed",
+                f"the worker process ended ({how}); see {self._log_name(log_path)}",
+            )
         return Outcome(
             key=spec.key,
             status=status,
@@ -273,7 +279,7 @@ class _Slot:
             environment=environment(),
             error=error,
             traceback=_tail(log_path) or _tail(self._worker_log),
-            log=str(log_path),
+            log=self._log_name(log_path),
         )
 
 

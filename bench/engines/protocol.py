@@ -32,6 +32,10 @@ class Workplace:
         """The log of a training's latest attempt."""
         return self.root / "logs" / f"{spec.key[:16]}.log"
 
+    def beside_database(self, path: Path) -> str:
+        """A path in here as seen from the database's folder, so that both can be moved."""
+        return path.relative_to(self.root.parent.parent).as_posix()
+
 
 def post(outbox: Path, spec: TrainingSpec, outcome: Outcome) -> Path:
     """Put an outcome into the outbox, whole or not at all, and surely on disk."""

@@ -21,18 +21,19 @@ def training_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]
         StoreError: no training, or several, start with ``key``.
     """
     rows = connection.execute(
-        "SELECT t.id, t.training_key, t.spec, a.realised_rate FROM trainings t "
-        "JOIN artefacts a USING (artefact_sha) WHERE substr(t.training_key, 1, ?) = ? LIMIT 2",
+        "SELECT t.id, t.training_key, t.spec, p.protocol, a.realised_rate FROM trainings t "
+        "JOIN artefacts a USING (artefact_sha) JOIN protocols p USING (protocol_sha) "
+        "WHERE substr(t.training_key, 1, ?) = ? LIMIT 2",
         [len(key), key.lower()],
     ).fetchall()
     if not rows:
         raise StoreError(f"no training starts with {key!r}; the dashboard lists all keys")
     if len(rows) > 1:
         raise StoreError(f"several trainings start with {key!r}; give more digits")
-    row_id, training_key, spec, rate = rows[0]
+    row_id, training_key, spec, protocol, rate = rows[0]
     return {
         "training_key": training_key,
-        "spec": json.loads(spec),
+        "spec": {**json.loads(spec), "protocol": json.loads(protocol)},
         "realised_rate": rate,
         "command": _command(connection, row_id),
         "attempts": _attempts(connection, row_id),

@@ -73,7 +73,7 @@ CREATE TABLE trainings (
   method_params TEXT NOT NULL,    -- JSON, all of them
   method_source_sha TEXT NOT NULL,
   seed INTEGER NOT NULL,
-  spec TEXT NOT NULL              -- JSON of the whole specification
+  spec TEXT NOT NULL              -- JSON of the specification without protocol and refiners
 ) STRICT;
 
 CREATE TABLE attempts (
@@ -92,7 +92,7 @@ CREATE TABLE attempts (
   environment_sha TEXT REFERENCES environments,
   error TEXT NOT NULL,
   traceback TEXT NOT NULL,
-  log TEXT NOT NULL,
+  log TEXT NOT NULL,              -- path from the database's folder
   PRIMARY KEY (training_id, attempt)
 ) STRICT, WITHOUT ROWID;
 
@@ -128,7 +128,7 @@ CREATE TABLE evaluations (
   k INTEGER,
   rank INTEGER NOT NULL,
   wall_s REAL NOT NULL,
-  curve TEXT NOT NULL,            -- JSON: [[k, noisy validation, test], ...]
+  curve TEXT NOT NULL,            -- JSON: [[k, noisy validation, test], ...], 7 digits
   error TEXT NOT NULL,
   CHECK ((test_accuracy IS NULL) = (error <> ''))
 ) STRICT, WITHOUT ROWID;

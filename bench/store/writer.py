@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from bench.plan import Plan
-    from bench.records import Environment, Outcome, TrainingSpec
+    from bench.records import CurvePoint, Environment, Outcome, TrainingSpec
     from bench.registry import Registry
 
 
@@ -131,9 +131,7 @@ def _write_results(db: Database, training_id: int, outcome: Outcome) -> None:
                 "k": evaluation.k,
                 "rank": evaluation.rank,
                 "wall_s": evaluation.wall_s,
-                "curve": canonical(
-                    [[p.k, p.noisy_val_accuracy, p.test_accuracy] for p in evaluation.curve]
-                ),
+                "curve": canonical([_point(point) for point in evaluation.curve]),
                 "error": evaluation.error,
             }
             for evaluation in outcome.evaluations
@@ -256,6 +254,12 @@ def unpack_labels(blob: bytes) -> np.ndarray[Any, Any]:
     return np.frombuffer(zlib.decompress(blob), dtype="<i4").astype(np.int64)
 
 
+def _point(point: CurvePoint) -> list[float | None]:
+    """``[k, noisy validation, test]``; seven digits tell counts of a million samples apart."""
+    held = point.noisy_val_accuracy
+    return [point.k, None if held is None else round(held, 7), round(point.test_accuracy, 7)]
+
+
 def _training_row(training: TrainingSpec) -> dict[str, Any]:
     return {
         "training_key": training.key,
@@ -266,7 +270,7 @@ def _training_row(training: TrainingSpec) -> dict[str, Any]:
         "method_params": canonical(training.method_params),
         "method_source_sha": training.method_source_sha,
         "seed": training.seed,
-        "spec": canonical(training.to_json()),
+        "spec": canonical(training.described()),
     }
 
 

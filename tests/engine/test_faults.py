@@ -25,16 +25,19 @@ protocol: {backbone: {mlp: {width: 8, depth: 1}}, epochs: 3, batch_size: 256}
 
 
 @pytest.fixture(scope="module")
-def outcomes(
-    tmp_path_factory: pytest.TempPathFactory, misbehaving: Path, data_dir: Path
-) -> dict[str, Outcome]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the database of the suite would lie."""
+    return tmp_path_factory.mktemp("faults")
+
+
+@pytest.fixture(scope="module")
+def outcomes(folder: Path, misbehaving: Path, data_dir: Path) -> dict[str, Outcome]:
     """One suite of every misbehaviour, a healthy training at both ends, on one slot."""
-    folder = tmp_path_factory.mktemp("faults")
     suite = folder / "suite.yaml"
     suite.write_text(SUITE % "ce, goes-nan, raises, exits, hangs, hungry, fine")
     registry = discover([misbehaving])
     plan = make_plan(load_suite(str(suite), None, registry), registry, data_dir)
-    place = Workplace(folder / "runs")
+    place = Workplace.beside(folder / "faults.db")
     engine = LocalEngine(LocalSettings(data_dir, place, (misbehaving,), 1, "cpu", 1, 8.0))
     return {spec.method: outcome for spec, outcome, _ in engine.run(plan.trainings)}
 
@@ -59,11 +62,12 @@ def test_every_way_to_end_is_told_apart(
 
 
 def test_a_failure_carries_its_traceback_and_the_path_of_its_log(
-    outcomes: dict[str, Outcome],
+    outcomes: dict[str, Outcome], folder: Path
 ) -> None:
     outcome = outcomes["raises"]
     assert "misbehaving.py" in outcome.traceback
-    assert "about to raise" in Path(outcome.log).read_text()
+    assert outcome.log.startswith("runs/faults/logs/")
+    assert "about to raise" in (folder / outcome.log).read_text()
 
 
 def test_a_diverged_training_keeps_the_epochs_before(outcomes: dict[str, Outcome]) -> None:
