@@ -117,11 +117,10 @@ def _leaderboard_notes(results: pd.DataFrame, refiner: str, found: pd.DataFrame)
     return notes
 
 
-def gains_table(results: pd.DataFrame) -> Table:
-    """Every refiner over all cells, losses beside gains."""
+def gains_table(gained: pd.DataFrame) -> Table:
+    """Every refiner over all cells, losses beside gains, from ``stats.gains.overall``."""
     rows = []
-    frame = overall(results)
-    for entry in frame.to_dict("records"):
+    for entry in gained.to_dict("records"):
         interval = "–"
         if not math.isnan(entry["low"]):
             interval = f"{points(entry['low'])} … {points(entry['high'])}"
@@ -188,10 +187,10 @@ def suite_tables(
         refiners: whose gains are shown cell by cell; None for all.
     """
     tables = [leaderboard_table(results, methods, title=title)]
-    gained = [str(name) for name in overall(results)["refiner"]]
-    if gained:
-        tables.append(gains_table(results))
-        chosen = [name for name in gained if refiners is None or name in refiners]
+    gained = overall(results)
+    if len(gained):
+        tables.append(gains_table(gained))
+        chosen = [name for name in gained["refiner"] if refiners is None or name in refiners]
         tables += [gain_cells_table(results, name) for name in chosen]
     return tables
 
