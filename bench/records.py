@@ -212,6 +212,13 @@ class Outcome:
     traceback: str = ""
     log: str = ""
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Everything that went wrong, a sentence each: the training, or single refiners."""
+        if self.status != "done":
+            return (f"{self.status}: {self.error}",)
+        return tuple(f"refiner {e.label}: {e.error}" for e in self.evaluations if e.error)
+
     def dumps(self) -> str:
         """JSON; a value that is not finite becomes null."""
         return json.dumps(_finite(asdict(self)), allow_nan=False)

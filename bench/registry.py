@@ -258,9 +258,9 @@ def _jsonable(value: Any) -> Any:
 
 
 def _kind_by_folder(path: Path) -> str:
-    return {"datasets": "dataset", "noise": "noise", "refine": "refiner"}.get(
-        path.parent.name, "backbone" if path.parent.name == "backbones" else "method"
-    )
+    """What a file that does not load would most likely be."""
+    folders = {package.rpartition(".")[2]: kind for kind, package in KINDS.items()}
+    return folders.get(path.parent.name, "method")
 
 
 def _plural(kind: str) -> str:

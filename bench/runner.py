@@ -30,7 +30,7 @@ class Todo:
     Attributes:
         done: have every evaluation the plan asks for.
         run: will run now.
-        failed: failed before and are left alone (``--redo failed`` runs them again).
+        failed: they or one of their refiners failed before; left alone (``--redo failed``).
     """
 
     done: tuple[TrainingSpec, ...]
@@ -61,14 +61,16 @@ def sort_out(
     run: list[TrainingSpec] = []
     failed: list[TrainingSpec] = []
     for training in trainings:
-        state = known.get(training.key, Progress("missing", frozenset()))
-        complete = {r.evaluation_key for r in training.refiners} <= state.evaluations
+        state = known.get(training.key, Progress("missing"))
+        lacking = {r.evaluation_key for r in training.refiners} - state.evaluations
         if redo == "all":
             run.append(training)
-        elif state.status == "done":
-            (done if complete else run).append(training)
+        elif state.status == "done" and not lacking:
+            done.append(training)
         elif state.status == "missing" or redo == "failed":
             run.append(training)
+        elif state.status == "done" and not lacking <= state.failed_evaluations:
+            run.append(training)  # the suite asks for a refiner that was never tried
         else:
             failed.append(training)
     return Todo(tuple(done), tuple(run), tuple(failed))
@@ -107,10 +109,10 @@ def run(
             commit(db, spec, outcome)
             if path is not None:
                 path.unlink(missing_ok=True)
-            if outcome.status == "done":
-                summary.done += 1
-            else:
+            if outcome.problems:
                 summary.failures.append((spec, outcome))
+            else:
+                summary.done += 1
             on_finished(spec, outcome)
     finally:
         finished.close()  # type: ignore[attr-defined]

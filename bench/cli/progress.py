@@ -41,11 +41,9 @@ class RunProgress:
         with self._lock:
             self._move(training, training.protocol["epochs"])
             self._finished += 1
-            if outcome.status != "done":
-                self._failed += 1
-                self._bar.write(
-                    f"{outcome.status}: {training.name}: {outcome.error}", file=self._bar.fp
-                )
+            self._failed += bool(outcome.problems)
+            for problem in outcome.problems:
+                self._bar.write(f"{training.name}: {problem}", file=self._bar.fp)
             self._describe()
 
     def close(self) -> None:

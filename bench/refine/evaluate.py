@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +53,8 @@ def evaluate_refiners(
                     store[spec.label] = tuple(path.diagnostics["refitted"].tolist())
         except Exception as error:  # a refiner's failure is a row, not the end of the training
             log.exception("refiner %s failed", spec.label)
-            evaluation = _failed(spec, heads, started, f"{type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
+            evaluation = replace(_blank(spec, heads), error=reason)
         evaluations.append(evaluation)
     spectra = []
     for position, (head, fitted) in enumerate(zip(heads, refitted, strict=True)):
@@ -121,6 +122,9 @@ def _evaluate(
     ks = paths[0].ks
     if any(path.ks != ks for path in paths):
         raise BenchError(f"{refiner.name}: heads have paths over different k")
+    for name in ("left", "right", "scale", "bias"):
+        if not all(bool(torch.isfinite(getattr(path, name)).all()) for path in paths):
+            raise BenchError(f"{refiner.name}: {name} of the refined heads holds NaN or infinity")
     test = _accuracies(paths, [head.test for head in heads], session.test)
     val: list[float] | None = None
     if session.noisy_val is not None:
@@ -132,16 +136,11 @@ def _evaluate(
         n_val = 0 if session.noisy_val is None else len(session.noisy_val.labels)
         values = torch.linalg.svdvals(heads[0].problem_given.weight).cpu().numpy()
         position = rule.choose(ks, np.asarray(values, dtype=np.float64), val, n_val)
-    return Evaluation(
-        key=spec.evaluation_key,
-        refiner=spec.name,
-        label=spec.label,
-        params=spec.params,
-        source_sha=spec.source_sha,
+    return replace(
+        _blank(spec, heads),
         test_accuracy=test[position],
         noisy_val_accuracy=None if val is None else val[position],
         k=ks[position] if refiner.has_rank else None,
-        rank=_rank(heads),
         wall_s=time.perf_counter() - started,
         curve=tuple(
             CurvePoint(k, None if val is None else val[i], test[i]) for i, k in enumerate(ks)
@@ -166,7 +165,8 @@ def _accuracies(
     return [int(count) / len(labelled.labels) for count in torch.stack(hits).tolist()]
 
 
-def _failed(spec: RefinerSpec, heads: list[HeadFeatures], started: float, error: str) -> Evaluation:
+def _blank(spec: RefinerSpec, heads: list[HeadFeatures]) -> Evaluation:
+    """What is known of an evaluation before it was tried."""
     return Evaluation(
         key=spec.evaluation_key,
         refiner=spec.name,
@@ -176,11 +176,6 @@ def _failed(spec: RefinerSpec, heads: list[HeadFeatures], started: float, error:
         test_accuracy=None,
         noisy_val_accuracy=None,
         k=None,
-        rank=_rank(heads),
-        wall_s=time.perf_counter() - started,
-        error=error,
+        rank=min(heads[0].problem_given.weight.shape),
+        wall_s=0.0,
     )
-
-
-def _rank(heads: list[HeadFeatures]) -> int:
-    return min(heads[0].problem_given.weight.shape)

@@ -20,10 +20,12 @@ class Progress:
     Attributes:
         status: ``done``, ``missing``, or how the last attempt failed.
         evaluations: keys of the evaluations it has.
+        failed_evaluations: keys of those whose refiner failed.
     """
 
     status: str
-    evaluations: frozenset[str]
+    evaluations: frozenset[str] = frozenset()
+    failed_evaluations: frozenset[str] = frozenset()
 
 
 def progress(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, Progress]:
@@ -36,16 +38,20 @@ def progress(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, P
             [wanted],
         ).fetchall()
     )
-    evaluations: dict[str, set[str]] = {}
-    for key, evaluation in connection.execute(
-        "SELECT t.training_key, e.evaluation_key FROM evaluations e "
+    tried: dict[tuple[str, bool], set[str]] = {}
+    for key, evaluation, failed in connection.execute(
+        "SELECT t.training_key, e.evaluation_key, e.error <> '' FROM evaluations e "
         "JOIN trainings t ON t.id = e.training_id "
         "WHERE t.training_key IN (SELECT value FROM json_each(?))",
         [wanted],
     ):
-        evaluations.setdefault(key, set()).add(evaluation)
+        tried.setdefault((key, bool(failed)), set()).add(evaluation)
     return {
-        key: Progress(status, frozenset(evaluations.get(key, ())))
+        key: Progress(
+            status,
+            frozenset(tried.get((key, False), ())),
+            frozenset(tried.get((key, True), ())),
+        )
         for key, status in statuses.items()
     }
 

@@ -188,7 +188,7 @@ def test_a_failed_training_is_a_row_and_status_1(
     ended = bench("run", suite, *common)
     assert ended.code == 1
     assert "2 trainings failed" in ended.out
-    assert "diverged: digits · clean · bad · seed 0" in ended.err
+    assert "digits · clean · bad · seed 0: diverged" in ended.err
     assert "ce" in ended.out.partition("refiner off")[2]
     again = bench("run", suite, *common)
     assert again.code == 1

@@ -220,6 +220,55 @@ def test_a_failure_is_left_alone_until_it_is_asked_for(
         assert len(sort_out(db.conn, plan.trainings, "failed").run) == 1
 
 
+BROKEN_REFINER = """
+from bench.refine.controls import single
+from bench.api import Refiner
+
+
+class Broken(Refiner):
+    \"\"\"Gives NaN.\"\"\"
+
+    name = "broken-refiner"
+    has_rank = False
+
+    def path(self, problem):
+        return single(problem.weight * float("nan"), problem.bias)
+"""
+
+
+def test_a_refiner_that_fails_is_a_row_beside_the_others_and_is_left_alone(
+    write_suite: Callable[..., Path], data_dir: Path, tmp_path: Path
+) -> None:
+    from bench.registry import discover
+
+    plugin = tmp_path / "broken_refiner.py"
+    plugin.write_text(BROKEN_REFINER)
+    text = SUITE.replace("[ce, elr, co-teaching]", "[ce]").replace("seeds: 2", "seeds: 1")
+    suite = write_suite(text.replace("[off, lip, lip-calibrated]", "[off, broken-refiner]"))
+    registry = discover([plugin])
+    plan = make_plan(load_suite(str(suite), None, registry), registry, data_dir)
+    engine = LocalEngine(
+        LocalSettings(data_dir, Workplace(tmp_path / "runs"), (plugin,), 1, "cpu", 1)
+    )
+    with open_writer(tmp_path / "refiner.db") as db:
+        record_plan(db, plan, registry)
+        summary = run_trainings(
+            db,
+            engine,
+            plan.trainings,
+            on_epoch=lambda spec, epoch: None,
+            on_finished=lambda spec, outcome: None,
+        )
+        rows = dict(db.execute("SELECT refiner, error FROM evaluations").fetchall())
+        todo = sort_out(db.conn, plan.trainings)
+        again = sort_out(db.conn, plan.trainings, "failed")
+    ((_, outcome),) = summary.failures
+    assert outcome.status == "done"
+    assert rows["off"] == ""
+    assert "holds NaN" in rows["broken-refiner"]
+    assert (len(todo.failed), len(todo.run), len(again.run)) == (1, 0, 1)
+
+
 def test_posting_the_same_outcome_twice_stores_it_once(
     undisturbed: tuple[Path, Path], data_dir: Path, registry: Registry, tmp_path: Path
 ) -> None:
