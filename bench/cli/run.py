@@ -121,8 +121,9 @@ def _announce(made: Plan, wanted: list[TrainingSpec], todo: Todo, console: Conso
     elif not todo.run and not todo.failed:
         console.print(f"All {len(wanted)} trainings are done; nothing to run.")
     else:
+        noun = "training" if len(wanted) == 1 else "trainings"
         console.print(
-            f"{len(wanted)} trainings: {len(todo.done)} done, {len(todo.run)} to run"
+            f"{len(wanted)} {noun}: {len(todo.done)} done, {len(todo.run)} to run"
             + (f", {len(todo.failed)} failed before (--redo failed)" if todo.failed else "")
         )
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bench.api import Split
+from bench.data.prepared import write
 from bench.errors import DataError, SpecError
 from bench.plan import Plan, make_plan, only
 from bench.registry import Registry
 from bench.spec import load_suite
+from datasets.cifar10 import Cifar10
 
 Write = Callable[..., Path]
 
@@ -116,3 +120,26 @@ def test_only_restricts_by_every_axis_given(plan: Callable[..., Plan]) -> None:
     made = plan()
     chosen = list(only(made, {"method": {"ce"}, "noise": {"symmetric 0.5"}, "seed": {"1"}}))
     assert [training.name for training in chosen] == ["digits · symmetric 0.5 · ce · seed 1"]
+
+
+def small_cifar10(folder: Path, n: int) -> Path:
+    """A prepared subset of ``n`` training images (random pixels: only its identity matters)."""
+    rng = np.random.default_rng(n)
+
+    def split(size: int) -> Split:
+        images = rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)
+        return Split(images, np.arange(size) % 10, np.arange(size))
+
+    write("cifar10", folder, split(n), split(20), Cifar10.class_names)
+    return folder
+
+
+def test_a_subset_is_named_by_its_sizes_and_ranked_apart(
+    plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    text = TINY.replace("digits", "cifar10") + "methods: [ce]\n"
+    small = plan(text, small_cifar10(tmp_path / "small", 40))
+    large = plan(text, small_cifar10(tmp_path / "large", 60))
+    assert small.data[0].label == f"cifar10[40/20 {small.data[0].fingerprint[:6]}]"
+    assert small.board != large.board
+    assert not {t.key for t in small.trainings} & {t.key for t in large.trainings}
