@@ -353,9 +353,12 @@ class Noise(Plugin):
     def check(self, data: DataInfo) -> None:
         """Raise ``Incompatible`` with the reason when this noise cannot exist on ``data``."""
 
-    def transition_matrix(self, data: DataInfo) -> np.ndarray[Any, Any]:
-        """``(C, C)`` float64, rows are true classes and sum to 1: P(given | true)."""
-        raise NotImplementedError
+    def transition_matrix(self, data: DataInfo) -> np.ndarray[Any, Any] | None:
+        """``(C, C)`` float64, rows are true classes and sum to 1: P(given | true).
+
+        None, the default, for noise that does not depend on the class alone.
+        """
+        return None
 
     def corrupt(
         self,
@@ -366,7 +369,12 @@ class Noise(Plugin):
         """Given labels ``(n,)`` int64: one independent draw a sample from its class's row."""
         import numpy as np
 
-        cumulative = np.cumsum(self.transition_matrix(data), axis=1)
+        matrix = self.transition_matrix(data)
+        if matrix is None:
+            raise TypeError(
+                f"noise {self.name!r} defines neither transition_matrix() nor corrupt()"
+            )
+        cumulative = np.cumsum(matrix, axis=1)
         cumulative[:, -1] = 1.0
         drawn = rng.random(len(labels))
         return np.asarray((drawn[:, None] >= cumulative[labels]).sum(axis=1), dtype=np.int64)
@@ -382,7 +390,7 @@ class Backbone(Plugin):
 
     def build(self, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
         """Module from inputs ``(b, *shape)`` to features ``(b, q)``, and ``q``."""
-        raise NotImplementedError
+        raise TypeError(f"backbone {self.name!r} does not define build()")
 
 
 # ------------------------------------------------------------------------------------ refiners
@@ -449,4 +457,4 @@ class Refiner(Plugin):
 
     def path(self, problem: HeadProblem) -> HeadPath:
         """The refined heads. May raise ``BenchError`` when the problem has no answer."""
-        raise NotImplementedError
+        raise TypeError(f"refiner {self.name!r} does not define path()")

@@ -68,12 +68,10 @@ class NoiseSubject(Subject):
 
     def matrix(self) -> Array:
         """The nominal matrix. Raises ``Skipped`` when this noise has none."""
-        try:
-            return np.asarray(self.new().transition_matrix(self.data))
-        except NotImplementedError:
-            raise Skipped(
-                "has no transition matrix: it does not depend on the class alone"
-            ) from None
+        matrix = self.new().transition_matrix(self.data)
+        if matrix is None:
+            raise Skipped("has no transition matrix: it does not depend on the class alone")
+        return np.asarray(matrix)
 
 
 def accepts(subject: NoiseSubject) -> str:

@@ -70,11 +70,11 @@ def draw(noise: Noise, data: DataInfo, true: Array, noise_seed: int) -> NoiseArt
     given = given.astype(np.int64)
     if given.min() < 0 or given.max() >= data.n_classes:
         raise PluginError(f"noise {noise.name!r}: a label is outside 0..{data.n_classes - 1}")
-    nominal: Array | None = None
-    with contextlib.suppress(NotImplementedError):
-        nominal = noise.transition_matrix(data)
-        if nominal.shape != (data.n_classes,) * 2 or not np.allclose(nominal.sum(axis=1), 1):
-            raise PluginError(f"noise {noise.name!r}: rows of the matrix must sum to 1")
+    nominal = noise.transition_matrix(data)
+    if nominal is not None and (
+        nominal.shape != (data.n_classes,) * 2 or not np.allclose(nominal.sum(axis=1), 1)
+    ):
+        raise PluginError(f"noise {noise.name!r}: rows of the matrix must sum to 1")
     return NoiseArtefact(
         sha=labels_sha(data.fingerprint, given),
         labels=given,

@@ -34,6 +34,12 @@ seeds: 2
 protocol: {backbone: {small-cnn: {width: 4}}, epochs: 4, batch_size: 64}
 """
 
+SILENT: dict[str, Callable[..., None]] = {
+    "on_epoch": lambda spec, epoch: None,
+    "on_finished": lambda spec, outcome: None,
+}
+"""A run that nobody watches."""
+
 Measured = Callable[[Path], dict[str, list[tuple[Any, ...]]]]
 
 
@@ -207,13 +213,7 @@ def test_a_failure_is_left_alone_until_it_is_asked_for(
     engine = LocalEngine(LocalSettings(data_dir, place, (misbehaving,), 1, "cpu", 1))
     with open_writer(tmp_path / "failed.db") as db:
         record_plan(db, plan, registry)
-        summary = run_trainings(
-            db,
-            engine,
-            plan.trainings,
-            on_epoch=lambda spec, epoch: None,
-            on_finished=lambda spec, outcome: None,
-        )
+        summary = run_trainings(db, engine, plan.trainings, **SILENT)
         assert len(summary.failures) == 1
         todo = sort_out(db.conn, plan.trainings)
         assert (len(todo.failed), len(todo.run)) == (1, 0)
@@ -252,13 +252,7 @@ def test_a_refiner_that_fails_is_a_row_beside_the_others_and_is_left_alone(
     )
     with open_writer(tmp_path / "refiner.db") as db:
         record_plan(db, plan, registry)
-        summary = run_trainings(
-            db,
-            engine,
-            plan.trainings,
-            on_epoch=lambda spec, epoch: None,
-            on_finished=lambda spec, outcome: None,
-        )
+        summary = run_trainings(db, engine, plan.trainings, **SILENT)
         rows = dict(db.execute("SELECT refiner, error FROM evaluations").fetchall())
         todo = sort_out(db.conn, plan.trainings)
         again = sort_out(db.conn, plan.trainings, "failed")

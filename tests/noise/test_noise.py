@@ -141,6 +141,39 @@ def test_realised_matrix_counts_given_labels_by_true_class() -> None:
     np.testing.assert_allclose(matrix, [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 1]])
 
 
+class ByImage(Noise):
+    """Depends on more than the class."""
+
+    name = "by-image"
+
+    def corrupt(self, labels: Any, data: DataInfo, rng: Any) -> Any:
+        """Every second label becomes the first class."""
+        return np.where(np.arange(len(labels)) % 2, labels, 0)
+
+
+def test_a_noise_without_a_matrix_has_only_a_realised_one() -> None:
+    artefact = draw(ByImage(), INFO, TRUE, 0)
+    assert artefact.nominal is None
+    np.testing.assert_allclose(artefact.matrix.sum(axis=1), 1)
+
+
+def test_a_noise_that_describes_nothing_is_told_what_to_define() -> None:
+    class Nothing(Noise):
+        name = "nothing"
+
+    with pytest.raises(TypeError, match=r"neither transition_matrix\(\) nor corrupt\(\)"):
+        draw(Nothing(), INFO, TRUE, 0)
+
+
+def test_an_error_inside_a_matrix_is_not_taken_for_having_none() -> None:
+    class Unfinished(ByImage):
+        def transition_matrix(self, data: DataInfo) -> Any:
+            raise NotImplementedError("one branch is missing")
+
+    with pytest.raises(NotImplementedError, match="one branch"):
+        draw(Unfinished(), INFO, TRUE, 0)
+
+
 def test_cifar10_map_has_the_five_published_confusions() -> None:
     info = DataInfo("cifar10", "2" * 64, 10, 10, Cifar10.class_names, (3, 32, 32))
     matrix = Asymmetric(rate=0.4, map="cifar10").transition_matrix(info)
