@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import Field
 
 from bench.errors import DataError, Incompatible, KnowledgeError
-from bench.params import Parameter, RankRule, Rate, parameters_of_class, parameters_of_function
+from bench.params import (
+    Parameter,
+    RankRule,
+    Rate,
+    holding,
+    parameters_of_class,
+    parameters_of_function,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -140,17 +147,65 @@ class Run(Protocol):
     """Number of training samples (the noisy validation split is already taken out)."""
     n_classes: int
     n_epochs: int
+    batch_size: int
     device: torch.device
     labels: Tensor
     """Given training labels ``(n,)`` int64, on the device."""
     known: Knowledge
+    draws: torch.Generator
+    """CPU generator that starts anew with every epoch (and for ``setup``): for a method's draws."""
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        """The training set once, shuffled and augmented; the same order for every method."""
+    def batches(self, epoch: int, repeat: int = 0) -> Iterator[Batch]:
+        """The training set once, shuffled and augmented; the same order for every method.
+
+        A method that makes several passes in an epoch numbers them with ``repeat``.
+        """
+        ...
+
+    def shuffled(
+        self, rows: Tensor, size: int | None = None, *, forever: bool = False
+    ) -> Iterator[Tensor]:
+        """Index batches over some training samples; ``forever`` begins again when they end."""
+        ...
+
+    def view(self, index: Tensor, kind: str = "weak") -> Tensor:
+        """A fresh normalised view of training samples; two calls, two views.
+
+        ``plain`` is the sample itself, ``weak`` the protocol's augmentation, ``strong`` adds
+        RandAugment and cutout (declare ``uses = {"strong_augmentation"}``); samples that are no
+        images are the same in all three.
+        """
         ...
 
     def step(self, loss: Tensor) -> None:
-        """Zero the gradients, back-propagate a scalar loss, clip, and take an optimiser step."""
+        """Zero the gradients, back-propagate a scalar loss, clip, and take an optimiser step.
+
+        It trains all networks. Parameters of the method's own either join it (``also_train``) or
+        have an optimiser kept on ``self``, zeroed before and stepped after this call.
+        """
+        ...
+
+    def also_train(self, module: nn.Module) -> None:
+        """In ``setup``: let the networks' optimiser train one more module, kept on ``self``."""
+        ...
+
+    def reschedule(self, epochs: int, *, constant: bool = False) -> None:
+        """Begin the protocol's learning rates anew over the next ``epochs`` epochs.
+
+        For methods of several phases, at the start of a phase; ``constant`` stays at the first.
+        """
+        ...
+
+    def reinitialise(self, *parts: int | str) -> None:
+        """Fresh weights for all networks, and an optimiser without momentum."""
+        ...
+
+    def new_network(self, *parts: int | str) -> Network:
+        """One more network of the protocol's backbone; equal parts, equal initial weights."""
+        ...
+
+    def fit(self, network: Network, rows: Tensor, epochs: int) -> None:
+        """Train an auxiliary network by cross entropy on the given labels of some samples."""
         ...
 
     def generator(self, *parts: int | str) -> torch.Generator:
@@ -159,6 +214,10 @@ class Run(Protocol):
 
     def predict(self, network: Network) -> Tensor:
         """Logits ``(n, C)`` of the un-augmented training set, in evaluation mode, no gradient."""
+        ...
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """Any function of the un-augmented training set in blocks, as ``predict`` does it."""
         ...
 
 
@@ -172,6 +231,8 @@ class Method(Plugin):
 
     family: ClassVar[str] = "other"
     knows: ClassVar[frozenset[str]] = frozenset()
+    knows_if: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Knowledge -> the parameter values without which it is not needed, and not given."""
     uses: ClassVar[frozenset[str]] = frozenset()
     n_networks: ClassVar[int] = 1
     cost: ClassVar[float] = 1.0
@@ -183,6 +244,11 @@ class Method(Plugin):
 
     run: Run
     networks: tuple[Network, ...]
+
+    def told(self) -> list[str]:
+        """What of ``knows`` a training with these parameters is told."""
+        params = {key: getattr(self, key) for key in self.parameters()}
+        return holding(self.knows, self.knows_if, params)
 
     def setup(self) -> None:
         """Allocate state. ``self.run`` and ``self.networks`` are ready."""

@@ -80,7 +80,9 @@ def load() -> Catalogue:
     """The cache of this user and this version of the API; empty when there is none."""
     here = Path(__file__).parent
     files = ("api.py", "params.py", "plugin_info.py", "registry.py")
-    version = "".join((here / name).read_text(encoding="utf-8") for name in files)
+    paths = [here / name for name in files]
+    paths += sorted((here / "training" / "recipes").glob("*.py"))  # part of a source's hash
+    version = "".join(path.read_text(encoding="utf-8") for path in paths)
     path = cache_folder() / f"catalogue-{_sha(version)[:16]}.json"
     entries: Any = {}
     with contextlib.suppress(OSError, ValueError):

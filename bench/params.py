@@ -17,7 +17,7 @@ from bench.errors import PluginError, nearest
 from bench.rank_rules import parse_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 """A share in 0..1."""
@@ -132,3 +132,14 @@ def _text(annotation: Any, where: str) -> str:
                 f"available: {', '.join(sorted(VOCABULARY))}"
             ) from None
     return text
+
+
+def holding(
+    names: Iterable[str], conditions: Mapping[str, Mapping[str, Any]], params: Mapping[str, Any]
+) -> list[str]:
+    """Those of ``names``, sorted, whose condition on the parameters holds; none always holds."""
+    return sorted(
+        name
+        for name in names
+        if all(params[key] == value for key, value in conditions.get(name, {}).items())
+    )

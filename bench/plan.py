@@ -164,7 +164,7 @@ def _training(
         method_label=label,
         method_params=params,
         method_source_sha=info.source_sha,
-        knows=tuple(info.declared["knows"]),
+        knows=tuple(info.told(params)),
         uses=tuple(info.declared["uses"]),
         cost=float(info.declared["cost"]),
         protocol=protocol,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.params import Parameter, resolve
+from bench.params import Parameter, holding, resolve
 
 
 @dataclass(frozen=True)
@@ -45,3 +45,7 @@ class PluginInfo:
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults overlaid with validated values; raises ``PluginError``."""
         return resolve(self.parameters, given)
+
+    def told(self, params: Mapping[str, Any]) -> list[str]:
+        """What a method is told with these resolved parameters."""
+        return holding(self.declared["knows"], self.declared["knows_if"], params)

@@ -212,7 +212,9 @@ def _kind_of(cls: type[Plugin]) -> str:
 
 
 DECLARED = {
-    "method": ("family", "knows", "uses", "n_networks", "cost", "paper_params", "predicts"),
+    "method": (
+        *("family", "knows", "knows_if", "uses", "n_networks", "cost", "paper_params", "predicts"),
+    ),
     "dataset": ("class_names", "official_size", "bundled"),
     "noise": (),
     "refiner": ("uses_belief", "has_rank"),
@@ -245,6 +247,9 @@ def _check_declared(cls: type[Plugin], declared: dict[str, Any]) -> None:
         for name in declared.get(attribute, ()):
             if name not in valid:
                 raise PluginError(f"{cls.name}: {attribute} has {name!r}{nearest(name, valid)}")
+    for condition in declared.get("knows_if", {}).values():
+        for key in condition.keys() - cls.parameters().keys():
+            raise PluginError(f"{cls.name}: knows_if names {key!r}, which is no parameter")
 
 
 def _jsonable(value: Any) -> Any:

@@ -43,7 +43,7 @@ def declarations(subject: MethodSubject) -> str:
 
 def knowledge(subject: MethodSubject) -> str:
     """Guards fairness: what is declared is given and enough; anything else raises."""
-    knows = subject.info.declared["knows"]
+    knows = subject.info.told(subject.params)
     try:
         known = subject.first.session.run.known
         for name in knows:

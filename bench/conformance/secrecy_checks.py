@@ -31,7 +31,7 @@ def clean_labels(subject: MethodSubject) -> str:
     train = fixture.unlearnable(fixture.images(fixture.N_TRAIN, seed=0))
     session = subject.train(train=train).session
     method = session.method
-    for name in ("clean_labels", *(KNOWLEDGE.keys() - method.knows)):
+    for name in ("clean_labels", *(KNOWLEDGE.keys() - set(method.told()))):
         try:
             getattr(session.run.known, name)
         except KnowledgeError:

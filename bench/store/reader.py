@@ -206,7 +206,7 @@ def methods(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
     frame = pd.read_sql_query(
         """
         SELECT bt.method AS method, p.name, p.summary, p.paper, p.declared,
-          avg(a.train_s) AS train_s
+          json_extract(t.spec, '$.knows') AS knows, avg(a.train_s) AS train_s
         FROM board_trainings bt
         JOIN trainings t ON t.id = bt.training_id
         JOIN plugins p ON p.kind = 'method' AND p.name = t.method
@@ -219,7 +219,8 @@ def methods(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
         params=(board,),
     )
     declared = frame.pop("declared").map(json.loads)
-    for column in ("knows", "uses", "cost", "family"):
+    frame["knows"] = frame["knows"].map(json.loads)
+    for column in ("uses", "cost", "family"):
         frame[column] = [entry.get(column) for entry in declared]
     return frame
 

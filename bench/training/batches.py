@@ -55,12 +55,12 @@ def order(n: int, seed: int) -> Tensor:
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
 
 
-def index_batches(n: int, size: int, seed: int) -> Iterator[Tensor]:
-    """Shuffled index batches; a last batch of one sample joins the one before it.
+def index_batches(chosen: Tensor, size: int) -> Iterator[Tensor]:
+    """Indices in batches; a last batch of one sample joins the one before it.
 
     Batch norm cannot train on a single sample, and no sample may be left out.
     """
-    batches = list(torch.split(order(n, seed), size))
+    batches = list(torch.split(chosen, size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     yield from batches

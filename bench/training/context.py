@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bench.api import KNOWLEDGE, Batch
 from bench.errors import KnowledgeError
 from bench.identity import axis_seed
-from bench.training.batches import Augmenter, Normaliser, index_batches
+from bench.protocol import Protocol
+from bench.training.batches import Augmenter, Normaliser, index_batches, order
+from bench.training.network import ClassifierNetwork
+from bench.training.optimise import Trainer
 
 if TYPE_CHECKING:
     from bench.api import Network
+    from bench.training.strong import StrongAugmenter
 
 
 class Known:
@@ -53,33 +59,57 @@ class RunContext:
         inputs: Tensor,
         labels: Tensor,
         n_classes: int,
-        n_epochs: int,
-        batch_size: int,
-        augmentation: tuple[str, ...],
+        protocol: Protocol,
         normaliser: Normaliser,
         known: Known,
         seed: int,
         fingerprint: str,
-        gradient_clip: float | None,
+        new_network: Callable[..., ClassifierNetwork],
     ) -> None:
         self.n = len(labels)
         self.n_classes = n_classes
-        self.n_epochs = n_epochs
+        self.n_epochs = protocol.epochs
+        self.batch_size = protocol.batch_size
         self.device = labels.device
         self.labels = labels
         self.known = known
         self.samples = 0
+        self.draws = torch.Generator()
+        self.extra_modules: list[nn.Module] = []
         self._inputs = inputs
-        self._batch_size = batch_size
-        self._augment = Augmenter(augmentation)
+        self._protocol = protocol
+        self._augment = Augmenter(protocol.augmentation)
         self._normalise = normaliser
         self._axes = (fingerprint, seed)
-        self._gradient_clip = gradient_clip
-        self._optimiser: torch.optim.Optimizer | None = None
+        self._new_network = new_network
+        self._networks: tuple[ClassifierNetwork, ...] = ()
+        self._trainer: Trainer | None = None
+        self.begin_epoch(-1)
 
-    def attach(self, optimiser: torch.optim.Optimizer) -> None:
-        """Give the run the optimiser of all its networks."""
-        self._optimiser = optimiser
+    def attach(self, networks: tuple[ClassifierNetwork, ...], trainer: Trainer) -> None:
+        """Give the run its networks and what trains them."""
+        self._networks = networks
+        self._trainer = trainer
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Start the epoch's own stream of draws; -1 is ``setup``."""
+        self.draws.manual_seed(axis_seed("draws", *self._axes, epoch))
+
+    @cached_property
+    def _strong(self) -> StrongAugmenter:
+        # torchvision takes seconds to import, and few methods ask for strong views.
+        from bench.training.strong import StrongAugmenter
+
+        return StrongAugmenter.of(self._inputs)
+
+    @property
+    def trainer(self) -> Trainer:
+        """What trains the networks; raises before training started."""
+        if self._trainer is None:
+            raise RuntimeError("no training step before training started; do it in train_epoch()")
+        return self._trainer
+
+    # ------------------------------------------------------------------------------- samples
 
     def batches(self, epoch: int, repeat: int = 0) -> Iterator[Batch]:
         """The training set once, shuffled and augmented.
@@ -89,22 +119,37 @@ class RunContext:
         """
         draws = torch.Generator().manual_seed(axis_seed("augment", *self._axes, epoch, repeat))
         shuffle = axis_seed("order", *self._axes, epoch, repeat)
-        for index in index_batches(self.n, self._batch_size, shuffle):
+        for index in index_batches(order(self.n, shuffle), self.batch_size):
             index = index.to(self.device)
             x = self._normalise(self._augment(self._inputs[index], draws))
             self.samples += len(index)
             yield Batch(x, self.labels[index], index)
 
-    def step(self, loss: Tensor) -> None:
-        """Zero the gradients, back-propagate, clip, and take an optimiser step."""
-        if self._optimiser is None:
-            raise RuntimeError("step() before training started")
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self._gradient_clip is not None:
-            parameters = [p for group in self._optimiser.param_groups for p in group["params"]]
-            torch.nn.utils.clip_grad_norm_(parameters, self._gradient_clip)
-        self._optimiser.step()
+    def shuffled(
+        self, rows: Tensor, size: int | None = None, *, forever: bool = False
+    ) -> Iterator[Tensor]:
+        """Index batches over some training samples, in an order drawn from ``draws``."""
+        if len(rows) == 0:
+            raise ValueError("shuffled() of no samples; decide first what an empty set means")
+        while True:
+            chosen = torch.randperm(len(rows), generator=self.draws).to(rows.device)
+            for part in index_batches(chosen, size or self.batch_size):
+                yield rows[part]
+            if not forever:
+                return
+
+    def view(self, index: Tensor, kind: str = "weak") -> Tensor:
+        """A fresh normalised view of training samples, drawn from ``draws``."""
+        raw = self._inputs[index]
+        self.samples += len(index)
+        if kind == "plain":
+            return self._normalise(raw)
+        raw = self._augment(raw, self.draws)
+        if kind == "weak":
+            return self._normalise(raw)
+        if kind == "strong":
+            return self._normalise(self._strong(raw, self.draws))
+        raise ValueError(f"unknown view {kind!r}; there are plain, weak and strong")
 
     def generator(self, *parts: int | str) -> torch.Generator:
         """A seeded CPU generator for a method's own draws; equal parts, equal draws."""
@@ -112,7 +157,13 @@ class RunContext:
 
     def predict(self, network: Network) -> Tensor:
         """Logits ``(n, C)`` of the un-augmented training set, in evaluation mode."""
-        return self.in_blocks(self._inputs, network)
+        return self.map(network)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """``function`` over the un-augmented training set, networks in evaluation mode."""
+        owner = getattr(function, "__self__", function)
+        with evaluating(owner, *self._networks):
+            return self.in_blocks(self._inputs, function)
 
     def in_blocks(self, inputs: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
         """``function`` over normalised inputs in large blocks; networks in evaluation mode."""
@@ -122,6 +173,48 @@ class RunContext:
                 function(self._normalise(block)) for block in torch.split(inputs, EVALUATION_BATCH)
             ]
         return torch.cat(blocks)
+
+    # ------------------------------------------------------------------------------ training
+
+    def step(self, loss: Tensor) -> None:
+        """Zero the gradients, back-propagate, clip, and take an optimiser step."""
+        self.trainer.step(loss)
+
+    def also_train(self, module: nn.Module) -> None:
+        """Let the networks' optimiser train a module of the method's; call in ``setup``."""
+        if self._trainer is not None:
+            raise RuntimeError("also_train() belongs into setup(): training has started")
+        self.extra_modules.append(module)
+
+    def reschedule(self, epochs: int, *, constant: bool = False) -> None:
+        """Begin the learning-rate schedule anew over the next ``epochs`` epochs."""
+        self.trainer.reschedule(epochs, constant=constant)
+
+    def reinitialise(self, *parts: int | str) -> None:
+        """Give the networks fresh weights and forget the optimiser's momentum."""
+        for position, network in enumerate(self._networks):
+            network.load_state_dict(self._new_network(*parts, position).state_dict())
+        self.trainer.forget()
+
+    def new_network(self, *parts: int | str) -> ClassifierNetwork:
+        """One more network of the protocol's backbone; equal parts, equal weights."""
+        return self._new_network(*parts)
+
+    def fit(self, network: ClassifierNetwork, rows: Tensor, epochs: int) -> None:
+        """Train a network on the given labels of some samples: cross entropy, the protocol's way.
+
+        For auxiliary networks, such as an estimator of the transition matrix. Order and views come
+        from ``draws``.
+        """
+        trainer = Trainer(self._protocol, [network], epochs)
+        was_training = network.training
+        network.train()
+        for _ in range(epochs):
+            for index in self.shuffled(rows):
+                loss = F.cross_entropy(network(self.view(index)), self.labels[index])
+                trainer.step(loss)
+            trainer.end_epoch()
+        network.train(was_training)
 
 
 EVALUATION_BATCH = 1024

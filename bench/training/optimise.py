@@ -1,19 +1,81 @@
-"""Optimiser and schedule of a protocol, as torch has them."""
+"""What a protocol's optimiser and schedule do to the modules that are trained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import lr_scheduler
 
-from bench.protocol import Optimiser, Schedule
+from bench.protocol import Optimiser, Protocol, Schedule
+
+
+class Trainer:
+    """Optimiser, learning rate and gradient clipping of a protocol over some modules."""
+
+    def __init__(
+        self, protocol: Protocol, modules: Iterable[nn.Module], epochs: int | None = None
+    ) -> None:
+        self._protocol = protocol
+        self._modules = tuple(modules)
+        self._parameters = [p for module in self._modules for p in module.parameters()]
+        self._optimiser = build_optimiser(protocol.optimiser, self._parameters)
+        self.reschedule(protocol.epochs if epochs is None else epochs)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the current epoch."""
+        return float(self._optimiser.param_groups[0]["lr"])
+
+    def step(self, loss: Tensor) -> None:
+        """Zero the gradients, back-propagate, clip, and take an optimiser step."""
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.apply()
+
+    def apply(self) -> None:
+        """Clip the gradients that are there and take an optimiser step."""
+        if self._protocol.gradient_clip is not None:
+            torch.nn.utils.clip_grad_norm_(self._parameters, self._protocol.gradient_clip)
+        self._optimiser.step()
+
+    def end_epoch(self) -> None:
+        """Move the learning rate to that of the next epoch."""
+        self._schedule.step()
+
+    def reschedule(self, epochs: int, *, constant: bool = False) -> None:
+        """Begin the schedule anew, over ``epochs`` epochs; ``constant`` keeps the first rate."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._protocol.optimiser.lr
+        self._span = {"epochs": epochs, "constant": constant}
+        settings = Schedule(name="constant") if constant else self._protocol.schedule
+        share = epochs / self._protocol.epochs
+        self._schedule = build_schedule(settings, self._optimiser, epochs, share)
+
+    def forget(self) -> None:
+        """Drop momentum and the like, for weights that begin anew."""
+        self._optimiser.state.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        return {
+            "span": dict(self._span),
+            "optimiser": self._optimiser.state_dict(),
+            "schedule": self._schedule.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from ``state_dict``."""
+        self.reschedule(state["span"]["epochs"], constant=state["span"]["constant"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._schedule.load_state_dict(state["schedule"])
 
 
 def build_optimiser(settings: Optimiser, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-    """SGD or Adam(W) over all networks; the fused kernel where the device has one."""
+    """SGD or Adam(W); the fused kernel where the device has one."""
     trained = list(parameters)
     fused = bool(trained) and trained[0].device.type == "cuda"
     common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
@@ -30,11 +92,12 @@ def build_optimiser(settings: Optimiser, parameters: Iterable[Parameter]) -> tor
 
 
 def build_schedule(
-    settings: Schedule, optimiser: torch.optim.Optimizer, epochs: int
+    settings: Schedule, optimiser: torch.optim.Optimizer, epochs: int, share: float = 1.0
 ) -> lr_scheduler.LRScheduler:
-    """The learning rate, epoch by epoch."""
+    """The learning rate, epoch by epoch; ``share`` of the protocol's epochs scales milestones."""
     if settings.name == "cosine":
         return lr_scheduler.CosineAnnealingLR(optimiser, T_max=epochs)
     if settings.name == "multistep":
-        return lr_scheduler.MultiStepLR(optimiser, list(settings.milestones), settings.gamma)
+        milestones = [round(milestone * share) for milestone in settings.milestones]
+        return lr_scheduler.MultiStepLR(optimiser, milestones, settings.gamma)
     return lr_scheduler.ConstantLR(optimiser, factor=1.0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +22,8 @@ from bench.protocol import Protocol
 from bench.records import EpochRecord
 from bench.training.batches import Normaliser, to_device
 from bench.training.context import Known, RunContext, evaluating
-from bench.training.network import build_network
-from bench.training.optimise import build_optimiser, build_schedule
+from bench.training.network import ClassifierNetwork, build_network
+from bench.training.optimise import Trainer
 from bench.training.precision import resolve
 
 AUDIT_SAMPLES = 2000
@@ -81,7 +80,7 @@ class Session:
             axis_seed("split", artefact.sha, protocol.noisy_validation, seed),
         )
         clean = np.empty(0, dtype=np.int64)
-        if "clean_subset" in method.knows:
+        if "clean_subset" in method.told():
             seed_of_clean = axis_seed("clean", info.fingerprint, CLEAN_SHARE, seed)
             rest, chosen = stratified_split(train.labels[kept], CLEAN_SHARE, seed_of_clean)
             kept, clean = kept[rest], kept[chosen]
@@ -99,43 +98,31 @@ class Session:
         if len(clean):
             trusted = torch.from_numpy(clean).to(device)
             told["clean_subset"] = (normaliser(inputs[trusted]), true[trusted])
+        new_network = _network_factory(backbone, protocol, info, seed, device, self.precision)
         self.run = RunContext(
             inputs=self.train_given.inputs,
             labels=self.train_given.labels,
             n_classes=info.n_classes,
-            n_epochs=protocol.epochs,
-            batch_size=protocol.batch_size,
-            augmentation=protocol.augmentation,
+            protocol=protocol,
             normaliser=normaliser,
             known=Known(method.name, told),
             seed=seed,
             fingerprint=info.fingerprint,
-            gradient_clip=protocol.gradient_clip,
+            new_network=new_network,
         )
-        self.networks = tuple(
-            build_network(
-                backbone,
-                info.shape,
-                info.n_classes,
-                seed=axis_seed("init", protocol.backbone.model_dump(), position, seed),
-                device=device,
-                precision=self.precision,
-            )
-            for position in range(method.n_networks)
-        )
+        self.networks = tuple(new_network(position) for position in range(method.n_networks))
         method.run = self.run  # type: ignore[assignment] # what is known is built per method
         method.networks = self.networks
         self._seed_globals(0)
         method.setup()
-        parameters = itertools.chain(*(network.parameters() for network in self.networks))
-        self.optimiser = build_optimiser(protocol.optimiser, parameters)
-        self.schedule = build_schedule(protocol.schedule, self.optimiser, protocol.epochs)
-        self.run.attach(self.optimiser)
+        self.trainer = Trainer(protocol, [*self.networks, *self.run.extra_modules])
+        self.run.attach(self.networks, self.trainer)
 
     @property
     def n_parameters(self) -> int:
         """Trained numbers of all networks together."""
-        return sum(p.numel() for network in self.networks for p in network.parameters())
+        modules = [*self.networks, *self.run.extra_modules]
+        return sum(p.numel() for module in modules for p in module.parameters())
 
     def epochs(self) -> Iterator[EpochRecord]:
         """Train the epochs that remain, measuring each.
@@ -145,13 +132,14 @@ class Session:
         """
         started = time.perf_counter()
         while self.epoch < self.protocol.epochs:
-            lr = float(self.optimiser.param_groups[0]["lr"])
             self._seed_globals(self.epoch + 1)
-            for network in self.networks:
-                network.train()
+            self.run.begin_epoch(self.epoch)
+            for module in (*self.networks, *self.run.extra_modules):
+                module.train()
             train_loss = self.method.train_epoch(self.epoch)
             self.method.on_epoch_end(self.epoch)
-            self.schedule.step()
+            lr = self.trainer.lr
+            self.trainer.end_epoch()
             self.epoch += 1
             if not math.isfinite(train_loss):
                 raise Diverged(f"the training loss is {train_loss} in epoch {self.epoch}")
@@ -162,16 +150,14 @@ class Session:
         return {
             "epoch": self.epoch,
             "method": self.method.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            "trainer": self.trainer.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from ``state_dict``; what follows equals the uninterrupted training."""
         self.epoch = state["epoch"]
         self.method.load_state_dict(state["method"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
+        self.trainer.load_state_dict(state["trainer"])
 
     def logits(self, inputs: Tensor) -> Tensor:
         """The method's prediction ``(n, C)`` in evaluation mode."""
@@ -181,9 +167,9 @@ class Session:
     def _told(self, artefact: NoiseArtefact) -> dict[str, Any]:
         """What the method declared, and nothing else."""
         told: dict[str, Any] = {}
-        if "noise_rate" in self.method.knows:
+        if "noise_rate" in self.method.told():
             told["noise_rate"] = artefact.rate
-        if "transition_matrix" in self.method.knows:
+        if "transition_matrix" in self.method.told():
             matrix = artefact.matrix if artefact.nominal is None else artefact.nominal
             told["transition_matrix"] = torch.tensor(
                 matrix, dtype=torch.float32, device=self.device
@@ -217,6 +203,32 @@ class Session:
             lr=lr,
             wall_s=time.perf_counter() - started,
         )
+
+
+def _network_factory(
+    backbone: Any,
+    protocol: Protocol,
+    info: DataInfo,
+    seed: int,
+    device: torch.device,
+    precision: str,
+) -> Callable[..., ClassifierNetwork]:
+    """Builds networks whose weights depend on backbone, ``parts`` and seed alone.
+
+    A function of its own, so that a method cannot come to the session through it.
+    """
+
+    def build(*parts: int | str) -> ClassifierNetwork:
+        return build_network(
+            backbone,
+            info.shape,
+            info.n_classes,
+            seed=axis_seed("init", protocol.backbone.model_dump(), *parts, seed),
+            device=device,
+            precision=precision,
+        )
+
+    return build
 
 
 def _share(guess: Tensor, labels: Tensor) -> float:
