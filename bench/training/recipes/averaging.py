@@ -21,5 +21,5 @@ def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     """``average ← decay · average + (1 - decay) · network``; buffers are copied."""
     for mine, its in zip(average.parameters(), network.parameters(), strict=True):
         mine.lerp_(its, 1 - decay)
-    for mine, its in zip(average.buffers(), network.buffers(), strict=True):
-        mine.copy_(its)
+    for kept, current in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(current)
