@@ -23,6 +23,7 @@ class Trainer:
         self._modules = tuple(modules)
         self._parameters = [p for module in self._modules for p in module.parameters()]
         self._optimiser = build_optimiser(protocol.optimiser, self._parameters)
+        self.forget()
         self.reschedule(protocol.epochs if epochs is None else epochs)
 
     @property
@@ -58,6 +59,11 @@ class Trainer:
     def forget(self) -> None:
         """Drop momentum and the like, for weights that begin anew."""
         self._optimiser.state.clear()
+        if self._optimiser.defaults.get("fused") and self._optimiser.defaults.get("momentum"):
+            # Fused SGD stops when some parameters have momentum and others get their first
+            # gradient only now; from zero the first step is the same.
+            for parameter in self._parameters:
+                self._optimiser.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on."""

@@ -46,8 +46,3 @@ def mixup(
     share = max(share, 1 - share) if keep_first else share
     other = torch.randperm(len(x), generator=draws).to(x.device)
     return share * x + (1 - share) * x[other], share * targets + (1 - share) * targets[other]
-
-
-def ramp(epoch: float, length: float) -> float:
-    """From 0 to 1, linearly over ``length`` epochs; 1 where there is nothing to ramp over."""
-    return 1.0 if length <= 0 else min(max(epoch / length, 0.0), 1.0)
