@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from bench.store import published
+
 RULES: dict[str, str] = {
     "a training is done but has no evaluation": """
         SELECT training_key FROM training_status s WHERE status = 'done'
@@ -35,4 +37,4 @@ def problems(connection: sqlite3.Connection) -> list[str]:
         rows = connection.execute(query).fetchmany(3)
         if rows:
             found.append(f"{sentence}: {', '.join(str(row[0])[:16] for row in rows)}")
-    return found
+    return found + published.problems(connection)

@@ -229,9 +229,37 @@ FROM board_trainings bt JOIN training_status s ON s.training_id = bt.training_id
 GROUP BY bt.board, bt.dataset, bt.noise, bt.method, s.status;
 """
 
+PUBLISHED = """
+CREATE TABLE published (          -- figures of papers: beside ours, never among them
+  figure TEXT NOT NULL,           -- sha256 of what the row says
+  file TEXT NOT NULL,             -- name of the file that it came from
+  line INTEGER NOT NULL,
+  method TEXT NOT NULL,           -- in the words of the source, as all texts here
+  dataset TEXT NOT NULL,
+  noise TEXT NOT NULL,
+  rate TEXT NOT NULL,             -- 0.5; 0.35+0.3 of two noises; empty where there is none
+  backbone TEXT NOT NULL,
+  epochs TEXT NOT NULL,           -- 200, 120-150, or words
+  reported TEXT NOT NULL,         -- which epoch was reported, and over how many runs
+  accuracy REAL NOT NULL CHECK (accuracy BETWEEN 0 AND 100),
+  std REAL CHECK (std >= 0),
+  source TEXT NOT NULL,
+  verified INTEGER NOT NULL CHECK (verified IN (0, 1)),
+  verification TEXT NOT NULL,     -- where it was seen, or that it was recalled
+  PRIMARY KEY (figure, file)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX published_by_cell ON published (dataset, method, noise);
+"""
+
 
 @migrations()
 def m001_results(db: Database) -> None:
     """All tables and views of the first release."""
     db.executescript(TABLES)
     db.executescript(VIEWS)
+
+
+@migrations()
+def m002_published(db: Database) -> None:
+    """Published figures, as ``published import`` reads them."""
+    db.executescript(PUBLISHED)
