@@ -7,7 +7,20 @@ import logging
 import typer
 from rich.console import Console
 
-from bench.cli import check, dashboard, data, db, listing, new, plan, report, run, schema, show
+from bench.cli import (
+    check,
+    dashboard,
+    data,
+    db,
+    listing,
+    new,
+    plan,
+    published,
+    report,
+    run,
+    schema,
+    show,
+)
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -29,6 +42,7 @@ app.command()(schema.schema)
 app.command()(dashboard.dashboard)
 app.add_typer(data.app, name="data")
 app.add_typer(db.app, name="db")
+app.add_typer(published.app, name="published")
 
 
 @app.callback()

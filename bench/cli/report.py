@@ -22,7 +22,7 @@ def report(
     ] = None,
     db: options.Db = options.DEFAULT_DB,
 ) -> None:
-    """Print the leaderboard and the gains of a suite from the database.
+    """Print the leaderboard, the gains and the published figures beside a suite's results.
 
     A suite that was run on several budgets or data sets has several boards, which are never mixed:
     without --budget the latest one is taken.
@@ -32,6 +32,8 @@ def report(
     from contextlib import closing
 
     from bench.cli.console import terminal
+    from bench.published.board import beside
+    from bench.report.published import with_published
     from bench.report.render import FORMATS, to_terminal
     from bench.report.tables import suite_tables
     from bench.store import reader
@@ -48,6 +50,7 @@ def report(
                 f"python -m bench run {suite} --budget {board.budget} makes some"
             )
         tables = suite_tables(results, reader.methods(connection, board.board), board.title)
+        tables = with_published(tables, beside(connection, board.board))
     if form == "terminal":
         to_terminal(tables, terminal())
         return

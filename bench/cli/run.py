@@ -60,6 +60,7 @@ def run(
     from bench import runner
     from bench.cli.console import terminal
     from bench.engines.protocol import Workplace
+    from bench.published import importing
     from bench.registry import discover
     from bench.settings import Settings
     from bench.spec import load_suite
@@ -78,6 +79,7 @@ def run(
     wanted = list(planning.only(made, filters))
     workplace = Workplace.beside(db)
     with open_writer(db) as database:
+        importing.fill(database)
         record_plan(database, made, registry)
         recovered = runner.drain(database, workplace)
         if recovered:

@@ -21,7 +21,7 @@ def to_terminal(tables: Sequence[Table], console: Console) -> None:
             title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
         )
         for position, column in enumerate(table.columns):
-            text_column = column in ("method", "refiner", "told / uses")
+            text_column = column in ("method", "refiner", "told / uses", *table.prose)
             shown.add_column(
                 column, justify="left" if text_column else "right", no_wrap=position < 2
             )
@@ -86,7 +86,10 @@ def to_latex(tables: Sequence[Table]) -> str:
     parts = []
     for table in tables:
         first = 2 if table.columns[0] == "rank" else 1
-        layout = "l" * first + "r" * (len(table.columns) - first)
+        layout = "l" * first + "".join(
+            r"p{0.15\linewidth}" if column in table.prose else "r"
+            for column in table.columns[first:]
+        )
         lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{layout}}}", r"\toprule"]
         lines.append(" & ".join(map(_latex, table.columns)) + r" \\")
         lines.append(r"\midrule")

@@ -30,6 +30,7 @@ class Table:
 
     Attributes:
         best: (row, column) of the cells to stress.
+        prose: columns that hold text of any length.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
     best: frozenset[tuple[int, int]] = frozenset()
+    prose: frozenset[str] = frozenset()
 
 
 def percent(value: float, half: float = math.nan) -> str:
