@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from bench.published.board import beside
 from bench.stats import gains
-from bench.store import reader
+from bench.store import published, reader
 from bench.store.database import open_reader
 from dashboard.standing import Standing, make_standing
 
@@ -96,6 +97,14 @@ class Board:
     def curves(self, dataset: str, noise: str, method: str, refiner: str) -> pd.DataFrame:
         """Accuracy at every k of one cell."""
         return _curves(str(self.path), self.stamp, self.key, dataset, noise, method, refiner)
+
+    def beside(self) -> pd.DataFrame:
+        """Every published figure on this board's cells, with its verdict."""
+        return _beside(str(self.path), self.stamp, self.key)
+
+    def published(self) -> pd.DataFrame:
+        """Every published figure in the database."""
+        return _published(str(self.path), self.stamp)
 
 
 def database() -> Path:
@@ -182,3 +191,16 @@ def _curves(
 ) -> pd.DataFrame:
     with closing(open_reader(Path(path))) as connection:
         return reader.curves(connection, board, dataset, noise, method, refiner)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _beside(path: str, stamp: int, board: str) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        connection.execute("BEGIN")
+        return beside(connection, board)
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def _published(path: str, stamp: int) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        return published.figures(connection)

@@ -105,6 +105,77 @@ def gains_table(overall: pd.DataFrame, worst_cells: Mapping[str, str]) -> Shown:
     return Shown(_styled(frame), columns)
 
 
+def published_table(beside: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> Shown:
+    """A row a published figure beside the cell of ours that it is about.
+
+    Args:
+        beside: pairs with their verdicts.
+        names: a short name for every (data set, noise).
+    """
+    rows = beside.to_dict("records")
+    frame = pd.DataFrame({"method": [str(row["method"]) for row in rows]})
+    frame["noise"] = [names[(row["dataset"], row["noise"])] for row in rows]
+    frame["verdict"] = [str(row["verdict"]) for row in rows]
+    frame["ours"] = pd.Series(
+        [Figure(row["ours"], percent(row["ours"], row["spread"])) for row in rows], dtype=object
+    )
+    frame["published"] = pd.Series(
+        [Figure(row["published"], percent(row["published"], row["std"])) for row in rows],
+        dtype=object,
+    )
+    frame["difference"] = _figures([row["difference"] for row in rows], points)
+    frame["flag"] = ["" if row["verified"] else "unverified" for row in rows]
+    frame["differs"] = [_kinds(row["reasons"]) for row in rows]
+    for column in ("backbone", "epochs", "reported"):
+        frame[column] = [str(row[column]) for row in rows]
+    frame["why"] = ["; ".join(row["reasons"]) for row in rows]
+    for column in ("source", "published_noise", "selector"):
+        frame[column] = [str(row[column]) for row in rows]
+    frame["seeds"] = [int(row["seeds"]) for row in rows]
+    return Shown(_styled(frame), _published_columns())
+
+
+def _kinds(reasons: Iterable[str]) -> str:
+    """``noise, epochs``: what reasons such as ``noise: …`` and ``epochs: …`` are about."""
+    return ", ".join(dict.fromkeys(reason.partition(":")[0] for reason in reasons))
+
+
+def _published_columns() -> dict[str, Any]:
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    return {
+        "method": text(
+            "method", pinned=True, width=130, help="Our method and parameters that differ."
+        ),
+        "noise": text("noise", help="The noise of our cell."),
+        "verdict": text("verdict", help="Reproduced, off or not comparable, by the rules below."),
+        "ours": number(
+            "ours", help="Our mean over seeds with the refiner off, in %, ± standard deviation."
+        ),
+        "published": number(
+            "published", help="The figure of the source, in %, ± standard deviation if it has one."
+        ),
+        "difference": number(
+            "difference", help="Ours minus published, in points; only where they may be compared."
+        ),
+        "flag": text(
+            "flag",
+            width=85,
+            help="Unverified: recalled, and not seen in its source. Empty: seen there.",
+        ),
+        "differs": text("differs in", width=215, help="What keeps the two from being compared."),
+        "backbone": text("backbone there", help="Of the published figure."),
+        "epochs": text("epochs there", help="Of the published figure, as its source says."),
+        "reported": text(
+            "reported there", help="Which epoch the source reports, over how many runs."
+        ),
+        "why": text("why not comparable", width="large", help="Every difference of protocol."),
+        "source": text("source", width="medium", help="Where the figure was read."),
+        "published_noise": text("noise there", help="The noise in the words of the table."),
+        "selector": text("our epoch", help="Which epoch of ours stands beside it."),
+        "seeds": number("seeds", help="Seeds that our mean is over."),
+    }
+
+
 def _standings_columns(standing: Standing, oracle: bool) -> dict[str, Any]:
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     known = {**KNOWLEDGE, **USES}

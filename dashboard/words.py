@@ -85,8 +85,16 @@ def run_command(suite: str, budget: str, db: Path, redo: str = "") -> str:
     words = ["python", "-m", "bench", "run", suite]
     if budget:
         words += ["--budget", budget]
-    if db.resolve() != Path("leaderboard.db").resolve():
-        words += ["--db", str(db)]
+    words += _database(db)
     if redo:
         words += ["--redo", redo]
     return shlex.join(words)
+
+
+def import_command(db: Path) -> str:
+    """The command that brings the shipped published figures in, ready to paste."""
+    return shlex.join(["python", "-m", "bench", "published", "import", *_database(db)])
+
+
+def _database(db: Path) -> list[str]:
+    return [] if db.resolve() == Path("leaderboard.db").resolve() else ["--db", str(db)]

@@ -257,3 +257,25 @@ def test_a_new_server_opens_any_page_and_fills_by_itself(
     assert "python -m bench run digits" in page.get_by_test_id("stCode").inner_text()
     make_database(path=path)
     expect(page.get_by_text("over 9 cells")).to_be_visible()
+
+
+def test_published_figures_stand_beside_ours_and_a_filter_lives_in_the_address(
+    new_page: Callable[..., Page], serve: Callable[[Path], str], beside: Path
+) -> None:
+    address = serve(beside)
+    page = new_page()
+    page.goto(address)
+    settle(page)
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Published").click()
+    page.wait_for_url("**/published*")
+    text = settle(page)
+    assert "3 published figures may be compared with ours: 2 reproduced, 1 off" in text
+    assert "How a verdict is reached" in text
+    expect(page.locator(".st-key-published canvas").first).to_be_visible()
+    page.get_by_test_id("stButtonGroup").get_by_text("off", exact=True).click()
+    page.wait_for_url("**verdict=off*")
+    expect(page.get_by_text("1 figure of 6")).to_be_visible()
+    linked = new_page(width=375)
+    linked.goto(page.url)
+    assert "1 figure of 6" in settle(linked)
+    assert linked.evaluate("document.documentElement.scrollWidth") <= 376

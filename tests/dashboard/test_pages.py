@@ -121,7 +121,7 @@ def test_selector_changes_the_figures_and_none_is_an_oracle(visit: Visit, full: 
 
 
 def test_every_column_explains_itself(visit: Visit, full: Path) -> None:
-    for page in PAGES:
+    for page in ("leaderboard", "gains"):
         at = visit(full, page)
         columns = json.loads(at.dataframe[0].proto.columns)
         unexplained = [name for name in table(at).columns if not columns[name].get("help")]
