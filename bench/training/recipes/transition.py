@@ -13,52 +13,61 @@ from torch import Tensor
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
-    from bench.api import Run
+    from bench.api import Network, Run
+
+LEAST_EPOCHS = 20
+"""What the family's code trains its estimators for (T-Revision, Dual T), of 200 epochs."""
 
 
-def noisy_posterior(run: Run, share: float) -> Tensor:
-    """``P(given | x)`` of all training samples, ``(n, C)`` float64, from a network of its own.
+def estimator(run: Run, share: float) -> Network:
+    """A network trained by cross entropy on all given labels, to learn ``P(given | x)``.
 
-    The network is trained by cross entropy on the given labels for a share of the run's epochs (at
-    least one) under the common protocol, and dropped.
+    It is trained under the common protocol for a share of the run's epochs, and for 20 at least
+    where the run has as many: in a run of few epochs a share of them would be too short to fit
+    anything, and a posterior that is not fitted gives a matrix of equal rows.
     """
     network = run.new_network("estimator")
-    every = torch.arange(run.n, device=run.device)
-    run.fit(network, every, max(1, round(share * run.n_epochs)))
+    epochs = min(run.n_epochs, max(LEAST_EPOCHS, round(share * run.n_epochs)))
+    run.fit(network, torch.arange(run.n, device=run.device), epochs)
+    return network
+
+
+def posterior(run: Run, network: Network) -> Tensor:
+    """``P(given | x)`` of all training samples by a network, ``(n, C)`` float64."""
     return run.predict(network).double().softmax(1)
 
 
 @torch.no_grad()
-def anchors(posterior: Tensor, quantile: float) -> Tensor:
-    """``T`` from the most typical sample of every class (Patrini et al. 2017, section 4.1).
+def anchors(p: Tensor, quantile: float) -> Tensor:
+    """``T`` from the most typical sample of every class (Patrini et al. 2017).
 
-    Row i is the posterior at ``argmax_x p_i(x)``, where values at or above the ``quantile`` of
-    column i are outliers and left out (1 leaves none out). Each class looks at the posterior as it
-    is: what is left out for one class stays there for the next.
+    Row i is p at ``argmax_x p_i(x)``, where values at or above the ``quantile`` of column i are
+    outliers and left out (1 leaves none out). Each class looks at p as it is: what is left out for
+    one class stays there for the next.
 
     Args:
-        posterior: ``(n, C)``, rows sum to 1.
+        p: ``P(given | x)`` ``(n, C)``, rows sum to 1.
         quantile: 0.97 in the paper's code, and 1 for CIFAR-100.
     """
-    typical = posterior
+    typical = p
     if quantile < 1:
-        rank = math.ceil(quantile * (len(posterior) - 1)) + 1  # numpy's method "higher"
-        threshold = posterior.kthvalue(rank, dim=0).values
-        inside = posterior < threshold
+        rank = math.ceil(quantile * (len(p) - 1)) + 1  # numpy's method "higher"
+        threshold = p.kthvalue(rank, dim=0).values
+        inside = p < threshold
         # A column whose values are all equal has no outliers.
-        typical = posterior.masked_fill(~inside & inside.any(0), -1.0)
-    rows = posterior[typical.argmax(0)]
+        typical = p.masked_fill(~inside & inside.any(0), -1.0)
+    rows = p[typical.argmax(0)]
     return rows / rows.sum(1, keepdim=True)
 
 
 @torch.no_grad()
-def counted(posterior: Tensor, labels: Tensor) -> Tensor:
-    """``P(given j | predicted i)`` by counting, ``(C, C)``; a class never predicted keeps itself."""
-    classes = posterior.shape[1]
-    cell = posterior.argmax(1) * classes + labels
-    counts = torch.bincount(cell, minlength=classes**2).view(classes, classes).to(posterior.dtype)
+def counted(p: Tensor, labels: Tensor) -> Tensor:
+    """``P(given j | predicted i)`` by counting; a class that is never predicted keeps itself."""
+    classes = p.shape[1]
+    cell = p.argmax(1) * classes + labels
+    counts = torch.bincount(cell, minlength=classes**2).view(classes, classes).to(p.dtype)
     totals = counts.sum(1, keepdim=True)
-    own = torch.eye(classes, dtype=posterior.dtype, device=posterior.device)
+    own = torch.eye(classes, dtype=p.dtype, device=p.device)
     return torch.where(totals > 0, counts / totals.clamp_min(1), own)
 
 
