@@ -66,28 +66,26 @@ def _table(made: Plan, todo: Todo) -> object:
     for training in made.trainings:
         state = states.get(training.key)
         if state is not None:
-            row = cells.setdefault((labels[training.fingerprint], training.noise.label), {})
-            counts = row.setdefault(training.method_label, {})
+            block = cells.setdefault((labels[training.fingerprint], training.noise.label), {})
+            counts = block.setdefault(training.method_label, {})
             counts[state] = counts.get(state, 0) + 1
-    table = Table(
-        title=f"{made.suite.suite}, budget {made.suite.budget or '–'}", title_justify="left"
-    )
-    table.add_column("data set", no_wrap=True)
-    table.add_column("noise", no_wrap=True)
-    for method in methods:
-        table.add_column(Text(method))
+    data = ", ".join(labels.values())
+    title = f"{made.suite.suite}, budget {made.suite.budget or '–'}, on {data}"
+    table = Table(title=Text(title), title_justify="left")
     left_out = {(cell.dataset, cell.noise, cell.method) for cell in made.excluded}
     blocks = list(dict.fromkeys([*cells, *((c.dataset, c.noise) for c in made.excluded)]))
+    several = len({dataset for dataset, _ in blocks}) > 1
+    table.add_column("method", no_wrap=True)
     for dataset, noise in blocks:
-        row = cells.get((dataset, noise), {})
+        table.add_column(Text(f"{dataset} {noise}" if several else noise))
+    for method in methods:
         table.add_row(
-            Text(dataset),
-            Text(noise),
+            Text(method),
             *(
                 "[dim]incompatible[/dim]"
-                if (dataset, noise, method) in left_out
-                else _cell(row.get(method, {}))
-                for method in methods
+                if (*block, method) in left_out
+                else _cell(cells.get(block, {}).get(method, {}))
+                for block in blocks
             ),
         )
     return table
