@@ -53,8 +53,8 @@ class L2RW(Method):
         network = self.networks[0]
         assert isinstance(network, nn.Module)  # noqa: S101
         theta = dict(network.named_parameters())
-        epsilon = torch.zeros(len(batch.y), device=self.run.device, requires_grad=True)
         losses = F.cross_entropy(virtual(network, theta, batch.x), batch.y, reduction="none")
+        epsilon = torch.zeros_like(losses, requires_grad=True)
         step = torch.autograd.grad(epsilon @ losses, list(theta.values()), create_graph=True)
         clean_loss = F.cross_entropy(virtual(network, theta, clean_x), clean_y)
         gradient = torch.autograd.grad(clean_loss, list(theta.values()))
