@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -18,7 +19,7 @@ def keep_rate(epoch: int, rate: float, ramp: float, exponent: float = 1.0) -> fl
         ramp: T_k, in epochs.
         exponent: c.
     """
-    return 1 - min(rate * (epoch + 1) ** exponent / ramp, rate)
+    return 1 - min(rate * math.pow(epoch + 1, exponent) / ramp, rate)
 
 
 def smallest(losses: Tensor, share: float) -> Tensor:
