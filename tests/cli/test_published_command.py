@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -31,15 +33,19 @@ protocol: {backbone: {mlp: {width: 16, depth: 1}}, epochs: 2, batch_size: 256}
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
     """A database that a run made, without any command of ``published``."""
-    from typer.testing import CliRunner
-
-    from bench.cli import app
-
     folder = tmp_path_factory.mktemp("ran")
     (folder / "tiny.yaml").write_text(SUITE)
-    arguments = ["--db", str(folder / "tiny.db"), "--data-dir", str(data_dir), "--device", "cpu"]
-    ended = CliRunner().invoke(app, ["run", str(folder / "tiny.yaml"), *arguments])
-    assert ended.exit_code == 0, ended.output
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "bench", "run", "tiny.yaml", "--db", "tiny.db"),
+            *("--data-dir", str(data_dir), "--device", "cpu"),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
     return folder / "tiny.db"
 
 
