@@ -19,9 +19,9 @@ class L2RW(Method):
     virtual step does not move the network, so that ``-∂L_clean/∂ε_i`` is its rate times
     ``⟨∇CE_i, ∇L_clean⟩``, and the rate cancels in the rescaled weights: none is needed. The method
     has no parameters; its clean batch is as large as the training batch. Told the clean subset
-    (2 %, where the paper has 1,000 of 50,000). One network, one view, about three forward and
-    backward passes a sample: the graph of the virtual step, the clean batch, a pass through the
-    differentiated graph, and the real step.
+    (2 %, where the paper has 1,000 of 50,000). One network, one view; forward and backward passes a
+    sample: one that keeps its graph, two thirds of one through that graph, one on the clean batch
+    where it is full, and the real one.
 
     Deviations: the common protocol; the clean batch is not augmented. Both virtual passes use the
     statistics of their batch, as in the authors' code, and leave batch norm's running ones alone.
@@ -31,7 +31,7 @@ class L2RW(Method):
     paper = "Ren et al., Learning to Reweight Examples, ICML 2018, arXiv 1803.09050"
     family = "meta"
     knows = frozenset({"clean_subset"})
-    cost = 3.0
+    cost = 3.7
 
     def train_epoch(self, epoch: int) -> float:
         """Weigh every batch by a clean one, and train on it; returns the mean weighted loss."""

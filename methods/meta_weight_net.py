@@ -21,8 +21,9 @@ class MetaWeightNet(Method):
     held fixed. V is 1-100-1 with ReLU and a sigmoid; weights lie in 0 … 1 and are not rescaled.
     Values are those of the paper and its code, equal for CIFAR-10 and CIFAR-100. Told the clean
     subset (2 %, where the paper has 1,000 of 50,000); the clean batch is as large as the training
-    batch. One network that predicts, one view, about three forward and backward passes a sample
-    and a pass through the differentiated graph.
+    batch. One network that predicts, one view; forward and backward passes a sample: one that keeps
+    its graph, two thirds of one through that graph, one on the clean batch where it is full, and
+    the real one.
 
     Deviations: the common protocol; the virtual step has a rate of its own, the paper's first
     learning rate, as a method is not told the network's current one (Adam makes V's step almost
@@ -34,7 +35,7 @@ class MetaWeightNet(Method):
     paper = "Shu et al., Meta-Weight-Net, NeurIPS 2019, arXiv 1902.07379"
     family = "meta"
     knows = frozenset({"clean_subset"})
-    cost = 3.3
+    cost = 3.7
 
     virtual_lr: Annotated[float, Field(gt=0)] = 0.1
     hidden: Annotated[int, Field(ge=1)] = 100
