@@ -36,7 +36,7 @@ class ConfidentLearning(Method):
 
     name = "confident-learning"
     paper = "Northcutt et al., Confident Learning, JAIR 2021, arXiv 1911.00068"
-    family = "selection"
+    family = "data-centric"
     cost = 5.0
 
     folds: Annotated[int, Field(ge=2)] = 5

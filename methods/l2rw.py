@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from bench.api import Batch, Method
+from bench.training.recipes.lookahead import virtual
 
 
 class L2RW(Method):
@@ -63,10 +63,3 @@ class L2RW(Method):
         helpful = agreement.clamp_min(0)
         total = helpful.sum()
         return helpful / torch.where(total > 0, total, 1.0)
-
-
-def virtual(network: nn.Module, parameters: dict[str, Tensor], x: Tensor) -> Tensor:
-    """Logits with other parameters; running statistics change in a copy that is dropped."""
-    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    logits: Tensor = functional_call(network, {**parameters, **buffers}, (x,))
-    return logits

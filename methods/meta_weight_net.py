@@ -7,9 +7,9 @@ from typing import Annotated
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from bench.api import Batch, Field, Method
+from bench.training.recipes.lookahead import virtual
 
 
 class MetaWeightNet(Method):
@@ -92,10 +92,3 @@ class MetaWeightNet(Method):
         ):
             parameter.grad = gradient
         self.v_optimiser.step()
-
-
-def virtual(network: nn.Module, parameters: dict[str, Tensor], x: Tensor) -> Tensor:
-    """Logits with other parameters; running statistics change in a copy that is dropped."""
-    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    logits: Tensor = functional_call(network, {**parameters, **buffers}, (x,))
-    return logits

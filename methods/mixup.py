@@ -26,7 +26,7 @@ class Mixup(Method):
 
     name = "mixup"
     paper = "Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018, arXiv 1710.09412"
-    family = "regularisation"
+    family = "augmentation"
 
     alpha: Annotated[float, Field(gt=0)] = 1.0
 

@@ -31,7 +31,7 @@ class SAT(Method):
         "Huang et al., Self-Adaptive Training: beyond Empirical Risk Minimization, NeurIPS 2020, "
         "arXiv 2002.10319"
     )
-    family = "correction"
+    family = "refinement"
 
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.9
     warmup_share: Annotated[float, Field(ge=0, le=1)] = 0.3

@@ -36,7 +36,7 @@ class SELC(Method):
         "Lu & He, SELC: Self-Ensemble Label Correction Improves Learning with Noisy Labels, "
         "IJCAI 2022, arXiv 2205.01156"
     )
-    family = "correction"
+    family = "refinement"
     paper_params = {"cifar100": {"turning_share": 0.15}}  # noqa: RUF012
 
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.9

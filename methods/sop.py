@@ -46,7 +46,7 @@ class SOP(Method):
         "Liu et al., Robust Training under Label Noise by Over-parameterization, ICML 2022, "
         "arXiv 2202.14026"
     )
-    family = "correction"
+    family = "regularisation"
     paper_params = {"cifar100": {"lr_u": 1.0}}  # noqa: RUF012
 
     lr_u: Annotated[float, Field(ge=0)] = 10.0

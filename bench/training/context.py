@@ -21,7 +21,7 @@ from bench.training.optimise import Trainer
 
 if TYPE_CHECKING:
     from bench.api import Network
-    from bench.training.strong import StrongAugmenter
+    from bench.training.views import StrongViews
 
 
 class Known:
@@ -94,13 +94,15 @@ class RunContext:
     def begin_epoch(self, epoch: int) -> None:
         """Start the epoch's own stream of draws; -1 is ``setup``."""
         self.draws.manual_seed(axis_seed("draws", *self._axes, epoch))
+        if "_strong" in vars(self):
+            self._strong.forget()
 
     @cached_property
-    def _strong(self) -> StrongAugmenter:
+    def _strong(self) -> StrongViews:
         # torchvision takes seconds to import, and few methods ask for strong views.
-        from bench.training.strong import StrongAugmenter
+        from bench.training.views import StrongViews
 
-        return StrongAugmenter.of(self._inputs)
+        return StrongViews(self._inputs, self._augment)
 
     @property
     def trainer(self) -> Trainer:
@@ -140,15 +142,13 @@ class RunContext:
 
     def view(self, index: Tensor, kind: str = "weak") -> Tensor:
         """A fresh normalised view of training samples, drawn from ``draws``."""
-        raw = self._inputs[index]
         self.samples += len(index)
         if kind == "plain":
-            return self._normalise(raw)
-        raw = self._augment(raw, self.draws)
+            return self._normalise(self._inputs[index])
         if kind == "weak":
-            return self._normalise(raw)
+            return self._normalise(self._augment(self._inputs[index], self.draws))
         if kind == "strong":
-            return self._normalise(self._strong(raw, self.draws))
+            return self._normalise(self._strong.take(index, self.draws))
         raise ValueError(f"unknown view {kind!r}; there are plain, weak and strong")
 
     def generator(self, *parts: int | str) -> torch.Generator:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as tv
 
 LAYERS = 2
@@ -15,46 +16,29 @@ MAGNITUDE = 10 / 30
 CUTOUT = 0.5
 """Side of the square that cutout blanks, as a share of the image's (16 of 32 pixels)."""
 
-Operation = Callable[[Tensor, float], Tensor]
-
-
-def _affine(x: Tensor, *, angle: float = 0.0, dx: float = 0.0, dy: float = 0.0) -> Tensor:
-    move = [round(dx * x.shape[-1]), round(dy * x.shape[-2])]
-    moved: Tensor = tv.affine(x, angle=angle, translate=move, scale=1.0, shear=[0.0, 0.0])
-    return moved
-
-
-def _shear(x: Tensor, horizontal: float, vertical: float) -> Tensor:
-    degrees = [float(torch.rad2deg(torch.atan(torch.tensor(s)))) for s in (horizontal, vertical)]
-    sheared: Tensor = tv.affine(x, 0.0, [0, 0], 1.0, degrees, center=[0, 0])
-    return sheared
-
-
-OPERATIONS: dict[str, Operation] = {
-    "identity": lambda x, m: x,
-    "shear-x": lambda x, m: _shear(x, 0.3 * m, 0.0),
-    "shear-y": lambda x, m: _shear(x, 0.0, 0.3 * m),
-    "translate-x": lambda x, m: _affine(x, dx=0.45 * m),
-    "translate-y": lambda x, m: _affine(x, dy=0.45 * m),
-    "rotate": lambda x, m: _affine(x, angle=30.0 * m),
+GEOMETRIC = ("shear-x", "shear-y", "translate-x", "translate-y", "rotate")
+COLOUR: dict[str, Callable[[Tensor, float], Tensor]] = {
     "brightness": lambda x, m: tv.adjust_brightness(x, 1 + 0.9 * m),
     "color": lambda x, m: tv.adjust_saturation(x, 1 + 0.9 * m),
     "contrast": lambda x, m: tv.adjust_contrast(x, 1 + 0.9 * m),
     "sharpness": lambda x, m: tv.adjust_sharpness(x, 1 + 0.9 * m),
-    "posterize": lambda x, m: tv.posterize(x, 8 - round(4 * abs(m))),
-    "solarize": lambda x, m: tv.solarize(x, 255 * (1 - abs(m))),
+}
+UNSIGNED: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "posterize": lambda x, m: tv.posterize(x, 8 - round(4 * m)),
+    "solarize": lambda x, m: tv.solarize(x, 255 * (1 - m)),
     "auto-contrast": lambda x, m: tv.autocontrast(x),
     "equalize": lambda x, m: tv.equalize(x),
 }
-"""The fourteen of RandAugment (Cubuk et al., NeurIPS-W 2020, arXiv 1909.13719); m in -1 … 1."""
+OPERATIONS = ("identity", *GEOMETRIC, *COLOUR, *UNSIGNED)
+"""The fourteen of RandAugment (Cubuk et al., NeurIPS-W 2020, arXiv 1909.13719)."""
 
 
 @dataclass(frozen=True)
 class StrongAugmenter:
-    """RandAugment with operations of each image's own, then cutout.
+    """RandAugment with an operation and a sign of each image's own, then cutout.
 
-    Operations are torchvision's, whose own RandAugment draws once a batch. Images that share an
-    operation and its sign are transformed together, so that a batch costs at most 28 calls a layer.
+    torchvision's own RandAugment draws once a batch. Its operations are used here on the images
+    that drew them; the geometric ones are all done in one resampling of the batch.
 
     Attributes:
         peak: the largest pixel value of the data set; the operations expect it to be 255.
@@ -64,28 +48,64 @@ class StrongAugmenter:
 
     @classmethod
     def of(cls, inputs: Tensor) -> StrongAugmenter:
-        """For training inputs ``(n, c, h, w)`` uint8, or features, which pass unchanged."""
-        return cls(int(inputs.max()) if inputs.ndim == 4 else 0)
+        """For training images ``(n, c, h, w)`` uint8."""
+        return cls(max(1, int(inputs.max())))
 
     def __call__(self, x: Tensor, draws: torch.Generator) -> Tensor:
-        """Strongly augmented copy of raw images ``(b, c, h, w)`` uint8; features unchanged."""
-        if x.ndim != 4 or self.peak == 0:
-            return x
-        scale = 255 / self.peak
-        x = tv.to_dtype((x.float() * scale).round(), torch.uint8)
+        """Strongly augmented copy of raw images ``(b, c, h, w)``, stretched to 0 … 255, uint8."""
+        x = (x.float() * (255 / self.peak)).round().to(torch.uint8)
         for _ in range(LAYERS):
-            x = _rand_augment(x, draws)
-        return _cutout(x.float() / scale, draws)
+            chosen = torch.randint(0, len(OPERATIONS), (len(x),), generator=draws)
+            sign = 2 * torch.randint(0, 2, (len(x),), generator=draws) - 1
+            x = augment(x, chosen, sign)
+        return _cutout(x, draws)
 
 
-def _rand_augment(x: Tensor, draws: torch.Generator) -> Tensor:
-    names = tuple(OPERATIONS)
-    chosen = torch.randint(0, 2 * len(names), (len(x),), generator=draws)
+def augment(x: Tensor, chosen: Tensor, sign: Tensor) -> Tensor:
+    """Each image by its own operation.
+
+    Args:
+        x: images ``(b, c, h, w)`` uint8, 0 to 255.
+        chosen: positions in ``OPERATIONS`` ``(b,)``, on the CPU.
+        sign: -1 or 1 ``(b,)``, on the CPU: left or right, darker or brighter.
+    """
+    x = _resample(x, chosen, sign)
+    groups = [(name, s) for name in COLOUR for s in (-1, 1)] + [(name, 0) for name in UNSIGNED]
+    for name, s in groups:
+        mine = chosen == OPERATIONS.index(name)
+        rows = (mine & (sign == s) if s else mine).nonzero().squeeze(1).to(x.device)
+        if len(rows):
+            operation = COLOUR[name] if s else UNSIGNED[name]
+            x[rows] = operation(x[rows], (s or 1) * MAGNITUDE)
+    return x
+
+
+def _resample(x: Tensor, chosen: Tensor, sign: Tensor) -> Tensor:
+    """Shear, shift and rotate about the centre, nearest pixel, black outside; a copy."""
+    b, _, h, w = x.shape
+    amount = MAGNITUDE * sign.float()
+
+    def mine(name: str) -> Tensor:
+        return amount * (chosen == OPERATIONS.index(name))
+
+    angle = torch.deg2rad(30 * mine("rotate"))
+    # Where a pixel of the result comes from, in units of half the image's sides.
+    rows = [
+        torch.stack([angle.cos(), -angle.sin() * h / w, 0.9 * mine("translate-x")], 1),
+        torch.stack([angle.sin() * w / h, angle.cos(), 0.9 * mine("translate-y")], 1),
+    ]
+    shear = torch.zeros(b, 2, 3)
+    shear[:, 0, 1], shear[:, 1, 0] = 0.3 * mine("shear-x") * h / w, 0.3 * mine("shear-y") * w / h
+    theta = torch.stack(rows, 1) + shear
+    index = ((chosen > 0) & (chosen <= len(GEOMETRIC))).nonzero().squeeze(1)
     result = x.clone()
-    for code in sorted(set(chosen.tolist())):
-        rows = (chosen == code).nonzero().squeeze(1).to(x.device)
-        sign = 1.0 if code % 2 else -1.0
-        result[rows] = OPERATIONS[names[code // 2]](x[rows], sign * MAGNITUDE)
+    if len(index):
+        there = index.to(x.device)
+        part = x[there].float()
+        grid = F.affine_grid(theta[index].to(x.device), list(part.shape), align_corners=False)
+        result[there] = F.grid_sample(part, grid, "nearest", "zeros", align_corners=False).to(
+            torch.uint8
+        )
     return result
 
 
@@ -98,4 +118,4 @@ def _cutout(x: Tensor, draws: torch.Generator) -> Tensor:
     y, z = torch.arange(h, device=x.device), torch.arange(w, device=x.device)
     inside_y = (y >= rows - half_h) & (y < rows + half_h)
     inside_x = (z >= columns - half_w) & (z < columns + half_w)
-    return x.masked_fill((inside_y[:, :, None] & inside_x[:, None, :])[:, None], 0.0)
+    return x.masked_fill((inside_y[:, :, None] & inside_x[:, None, :])[:, None], 0)

@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torchvision.transforms.v2 import functional as tv
 
 from bench.api import Batch, Method
 from bench.conformance import fixture
 from bench.errors import KnowledgeError
 from bench.protocol import Named, Optimiser, Protocol, Schedule
 from bench.source import source_sha
+from bench.training.batches import Augmenter
 from bench.training.optimise import Trainer
 from bench.training.session import Session
-from bench.training.strong import OPERATIONS, StrongAugmenter
+from bench.training.strong import OPERATIONS, augment
+from bench.training.views import StrongViews
 
 
 class Plain(Method):
@@ -198,37 +201,105 @@ def test_knowledge_can_depend_on_a_parameter() -> None:
 IMAGES = torch.randint(0, 17, (64, 1, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
 
 
+def strong(inputs: torch.Tensor = IMAGES) -> StrongViews:
+    return StrongViews(inputs, Augmenter(()))
+
+
+EVERY = torch.arange(64)
+
+
 def test_strong_views_stay_in_the_range_of_the_data(draws: torch.Generator) -> None:
-    views = StrongAugmenter.of(IMAGES)(IMAGES, draws)
+    views = strong().take(EVERY, draws)
     assert views.min() >= 0
     assert views.max() <= 16.001
 
 
-def test_images_of_a_batch_get_operations_of_their_own(draws: torch.Generator) -> None:
-    same = IMAGES[:1].expand(64, -1, -1, -1)
-    views = StrongAugmenter.of(IMAGES)(same, draws)
+def test_images_get_operations_of_their_own(draws: torch.Generator) -> None:
+    same = IMAGES[:1].repeat(64, 1, 1, 1)
+    views = strong(same).take(EVERY, draws)
     assert len({tuple(view.ravel().tolist()) for view in views}) > 32
 
 
+def test_no_strong_view_is_given_out_twice(draws: torch.Generator) -> None:
+    views = strong()
+    seen = [views.take(EVERY, draws) for _ in range(5)]
+    seen += [views.take(EVERY[:7], draws)]
+    for sample in range(7):
+        mine = {tuple(taken[sample].ravel().tolist()) for taken in seen}
+        assert len(mine) >= 5  # two may agree by chance
+
+
 def test_strong_views_of_equal_draws_are_equal() -> None:
-    augment = StrongAugmenter.of(IMAGES)
-    one, two = (augment(IMAGES, torch.Generator().manual_seed(5)) for _ in range(2))
+    one, two = (strong().take(EVERY, torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(one, two)
 
 
+def test_forgotten_views_are_drawn_anew(draws: torch.Generator) -> None:
+    views = strong()
+    views.take(EVERY[:3], draws)
+    views.forget()
+    fresh = views.take(EVERY, torch.Generator().manual_seed(5))
+    assert torch.equal(fresh, strong().take(EVERY, torch.Generator().manual_seed(5)))
+
+
+def test_data_too_large_to_keep_ready_is_augmented_by_the_batch(
+    draws: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.training.views.LIMIT", 0)
+    views = strong()
+    one, two = views.take(EVERY, draws), views.take(EVERY, draws)
+    assert not torch.equal(one, two)
+    assert one.max() <= 16.001
+
+
 def test_features_have_no_strong_view(draws: torch.Generator) -> None:
-    x = torch.randn(4, 7)
-    assert torch.equal(StrongAugmenter.of(x)(x, draws), x)
+    x = torch.randn(64, 7)
+    assert torch.equal(strong(x).take(EVERY, draws), x)
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def by(name: str, sign: int, images: torch.Tensor) -> torch.Tensor:
+    """All images by one operation."""
+    b = len(images)
+    return augment(images, torch.full((b,), OPERATIONS.index(name)), torch.full((b,), sign))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_operation_keeps_shape_and_type(name: str, channels: int) -> None:
     x = torch.randint(0, 256, (5, channels, 8, 8)).byte()
-    for magnitude in (-1 / 3, 1 / 3):
-        found = OPERATIONS[name](x, magnitude)
+    for sign in (-1, 1):
+        found = by(name, sign, x)
         assert found.shape == x.shape
         assert found.dtype == torch.uint8
+
+
+def test_the_identity_is_one() -> None:
+    assert torch.equal(by("identity", 1, IMAGES), IMAGES)
+
+
+@pytest.mark.parametrize(("name", "axis"), [("translate-x", 3), ("translate-y", 2)])
+def test_a_shift_moves_by_fifteen_percent_of_the_side(name: str, axis: int) -> None:
+    image = torch.zeros(1, 1, 20, 20).byte()
+    image[0, 0, 10, 10] = 255
+    for sign in (-1, 1):
+        row, column = (by(name, sign, image)[0, 0] == 255).nonzero()[0].tolist()
+        moved = {3: column, 2: row}[axis] - 10
+        assert moved == -sign * 3  # 0.45 / 3 of 20 pixels
+        assert {3: row, 2: column}[axis] == 10
+
+
+def test_a_rotation_by_ten_degrees_agrees_with_torchvisions() -> None:
+    image = torch.zeros(1, 1, 41, 41).byte()
+    image[0, 0, 20, 5:36] = 255
+    ours = by("rotate", 1, image).float()
+    theirs = tv.rotate(image, 10.0).float()
+    assert (ours - theirs).abs().mean() < 0.02 * 255
+
+
+def test_signs_brighten_and_darken() -> None:
+    image = torch.full((1, 3, 8, 8), 100).byte()
+    assert by("brightness", 1, image).float().mean() > 125
+    assert by("brightness", -1, image).float().mean() < 75
 
 
 @pytest.fixture

@@ -25,8 +25,6 @@ from bench.spec import load_suite
 from bench.training.batches import Augmenter, Normaliser, index_batches, order
 from bench.training.precision import resolve
 from bench.training.session import Session
-from methods.co_teaching import CoTeaching
-from methods.gce import gce
 
 SUITE = """
 suite: loop
@@ -178,105 +176,6 @@ def test_a_resumed_training_equals_the_uninterrupted_one_bit_for_bit(
             assert torch.equal(x, y)
 
 
-def test_elr_targets_are_the_moving_average_of_predictions(
-    session: Callable[..., Session],
-) -> None:
-    made = session("elr symmetric 0")
-    method: Any = made.method
-    batch = next(iter(made.run.batches(0)))
-    expected = torch.zeros(len(batch.y), 10)
-    for _ in range(2):
-        p = method.logits(batch.x).softmax(1).clamp(1e-4, 1 - 1e-4).detach()
-        expected = 0.7 * expected + 0.3 * p / p.sum(1, keepdim=True)
-        method.loss(batch)
-    torch.testing.assert_close(method.targets[batch.index], expected)
-    untouched = torch.ones(made.run.n, dtype=torch.bool)
-    untouched[batch.index] = False
-    assert float(method.targets[untouched].abs().sum()) == 0
-
-
-def test_forward_with_the_identity_is_cross_entropy(session: Callable[..., Session]) -> None:
-    made = session("forward symmetric 0")
-    made.method.run.known._values["transition_matrix"] = torch.eye(10)  # type: ignore[attr-defined]
-    batch = next(iter(made.run.batches(0)))
-    made.networks[0].eval()
-    torch.testing.assert_close(
-        made.method.loss(batch),
-        F.cross_entropy(made.method.logits(batch.x), batch.y, reduction="none"),
-        rtol=1e-4,
-        atol=1e-5,
-    )
-
-
-def test_co_teaching_trains_each_network_on_the_others_small_losses(
-    session: Callable[..., Session],
-) -> None:
-    made = session("co-teaching symmetric 0")
-    method: Any = made.method
-    batch = next(iter(made.run.batches(0)))
-    made.run.batches = lambda epoch: iter([batch])  # type: ignore[method-assign]
-    stepped: list[torch.Tensor] = []
-    made.run.step = stepped.append  # type: ignore[method-assign]
-    method.train_epoch(3)
-    for network in made.networks:
-        network.train()
-    losses = [F.cross_entropy(net(batch.x), batch.y, reduction="none") for net in made.networks]
-    keep = int(method.kept_share(3) * len(batch.y))
-    chosen = [loss.argsort()[:keep] for loss in losses]
-    expected = losses[0][chosen[1]].mean() + losses[1][chosen[0]].mean()
-    torch.testing.assert_close(stepped[0], expected)
-
-
-@pytest.mark.parametrize(("epoch", "kept"), [(0, 0.96), (4, 0.8), (9, 0.6), (150, 0.6)])
-def test_the_kept_share_falls_linearly_to_one_minus_the_rate(epoch: int, kept: float) -> None:
-    method = CoTeaching()
-
-    class Run:
-        n_epochs = 200
-
-        class known:
-            noise_rate = 0.4
-
-    method.run = Run()  # type: ignore[assignment]
-    assert method.kept_share(epoch) == pytest.approx(kept)
-
-
-def logits_table() -> tuple[torch.Tensor, torch.Tensor]:
-    rng = torch.Generator().manual_seed(0)
-    return (
-        3 * torch.randn(20, 6, dtype=torch.float64, generator=rng),
-        torch.randint(0, 6, (20,), generator=rng),
-    )
-
-
-@pytest.mark.parametrize("q", [0.1, 0.7, 1.0])
-def test_gce_is_its_formula(q: float) -> None:
-    logits, targets = logits_table()
-    values = logits.numpy()
-    p = np.exp(values) / np.exp(values).sum(1, keepdims=True)
-    expected = (1 - p[np.arange(20), targets.numpy()] ** q) / q
-    np.testing.assert_allclose(gce(logits, targets, q=q).numpy(), expected, rtol=1e-10)
-
-
-def test_gce_tends_to_cross_entropy_and_to_half_of_mae() -> None:
-    logits, targets = logits_table()
-    torch.testing.assert_close(
-        gce(logits, targets, q=1e-7),
-        F.cross_entropy(logits, targets, reduction="none"),
-        rtol=1e-5,
-        atol=1e-6,
-    )
-    p = logits.softmax(1)
-    mae = (F.one_hot(targets, 6) - p).abs().sum(1)
-    torch.testing.assert_close(gce(logits, targets, q=1.0), mae / 2)
-
-
-def test_gce_has_the_gradient_of_its_value() -> None:
-    logits, targets = logits_table()
-    logits.requires_grad_()
-    assert torch.autograd.gradcheck(lambda z: gce(z, targets, q=0.7), (logits,))
-
-
 def test_auto_precision_is_single_on_a_cpu_without_bfloat16(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -305,9 +204,9 @@ def test_a_clean_subset_is_true_small_and_apart_from_training(
     data_dir: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    without = session("forward symmetric 0")
+    without = session("elr symmetric 0")
     monkeypatch.setattr(type(without.method), "knows", frozenset({"clean_subset"}))
-    made = session("forward symmetric 0")
+    made = session("elr symmetric 0")
     inputs, labels = made.run.known.clean_subset
     assert len(inputs) == len(labels) == without.run.n - made.run.n
     assert len(labels) == pytest.approx(0.02 * without.run.n, abs=5)
