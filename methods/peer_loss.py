@@ -50,7 +50,7 @@ class PeerLoss(Method):
 
     name = "peer-loss"
     paper = "Liu & Guo, Peer Loss Functions, ICML 2020, arXiv 1910.03231"
-    family = "loss"
+    family = "selection"
     cost = 2.0
     paper_params = {"cifar100": {"points": ((0.4, 0.0), (0.4, 0.95))}}  # noqa: RUF012
 

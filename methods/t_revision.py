@@ -23,7 +23,7 @@ class TRevision(Method):
     starts at 0 and is learned through β by Adam of its own (5e-7, weight decay 1e-4), together with
     the network. The authors' stages have 20, 200 and 200 epochs (CIFAR-100: 15, and no outlier
     filter): here stages 2 and 3 share the run's epochs, and stage 1 has ``estimator_share`` of them
-    in addition, never fewer than 20 of a run that has them. Told nothing, one network, one view,
+    in addition, never fewer than 20 or half of a shorter run. Told nothing, one network, one view,
     one forward and backward pass a sample, and stage 1's (a twentieth at 400 epochs). At few steps
     ΔT moves little: 5e-7 a step is the authors' value, for 70,000 steps.
 

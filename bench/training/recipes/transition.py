@@ -12,23 +12,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bench.training.recipes.phases import shortened
+
 if TYPE_CHECKING:
     from bench.api import Network, Run
 
 LEAST_EPOCHS = 20
 """What the family's code trains its estimators for (T-Revision, Dual T), of 200 epochs."""
+LARGEST_SHARE = 0.5
+"""Of the run's epochs that these may take in a short run."""
 
 
 def estimator(run: Run, share: float) -> Network:
     """A network trained by cross entropy on all given labels, to learn ``P(given | x)``.
 
-    It is trained under the common protocol for a share of the run's epochs, and for 20 at least
-    where the run has as many: in a run of few epochs a share of them would be too short to fit
-    anything, and a posterior that is not fitted gives a matrix of equal rows.
+    It is trained under the common protocol for a share of the run's epochs, and for 20 at least, or
+    half of a run that is shorter than 40: a share of few epochs would be too short to fit anything,
+    and a posterior that is not fitted gives a matrix of equal rows.
     """
     network = run.new_network("estimator")
-    epochs = min(run.n_epochs, max(LEAST_EPOCHS, round(share * run.n_epochs)))
-    run.fit(network, torch.arange(run.n, device=run.device), epochs)
+    least = shortened(LEAST_EPOCHS, LARGEST_SHARE, run.n_epochs)
+    run.fit(
+        network, torch.arange(run.n, device=run.device), max(least, round(share * run.n_epochs))
+    )
     return network
 
 
