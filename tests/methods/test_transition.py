@@ -101,7 +101,9 @@ def test_a_trained_estimator_recovers_the_planted_noise(planted: Planted) -> Non
     assert (found.argmax(1) == np.arange(4)).all()
 
 
-@pytest.mark.parametrize(("n_epochs", "share", "expected"), [(2, 0.1, 1), (30, 0.1, 15), (60, 0.1, 20)])
+@pytest.mark.parametrize(
+    ("n_epochs", "share", "expected"), [(2, 0.1, 1), (30, 0.1, 15), (60, 0.1, 20)]
+)
 def test_an_estimator_is_never_trained_too_briefly(
     n_epochs: int, share: float, expected: int
 ) -> None:
