@@ -71,7 +71,7 @@ dashboard: .venv/.installed  ## Open the leaderboard in a browser, on PORT
 
 test: .venv/.developer  ## Run the whole test suite (ARGS are for pytest)
 	@env -u LIPBENCH_DB -u LIPBENCH_DATA_DIR -u LIPBENCH_DEVICE -u LIPBENCH_JOBS \
-		$(BIN)/python -m pytest $(ARGS)
+		$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: .venv/.developer  ## Check style and types
 	$(BIN)/ruff check .

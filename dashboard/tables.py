@@ -15,6 +15,8 @@ from dashboard.standing import Standing
 from dashboard.words import badges, headings, percent, plain, points
 
 HIGHLIGHT = "font-weight: bold"
+LEAST_PX, LETTER_PX, PADDING_PX, MOST_PX = 80, 7, 24, 300
+"""Of a column of names: Streamlit guesses from the first rows and cuts longer names off."""
 
 
 class Figure(float):
@@ -71,7 +73,10 @@ def standings_table(
         beside = _figures([oracle.get(method, math.nan) for method in methods], percent)
         frame.insert(4, "oracle", beside)
     shown = _styled(frame).apply(_bold_best, subset=ranked)
-    return Shown(shown, _standings_columns(standing, oracle is not None))
+    columns = _standings_columns(standing, oracle is not None)
+    for name in ("method", "told"):
+        columns[name]["width"] = _width(frame[name])
+    return Shown(shown, columns)
 
 
 def gains_table(overall: pd.DataFrame, worst_cells: Mapping[str, str]) -> Shown:
@@ -174,6 +179,12 @@ def _published_columns() -> dict[str, Any]:
         "selector": text("our epoch", help="Which epoch of ours stands beside it."),
         "seeds": number("seeds", help="Seeds that our mean is over."),
     }
+
+
+def _width(cells: pd.Series) -> int:
+    """Pixels that show the longest of these texts."""
+    longest = max((len(cell) for cell in cells), default=0)
+    return min(max(LEAST_PX, LETTER_PX * longest + PADDING_PX), MOST_PX)
 
 
 def _standings_columns(standing: Standing, oracle: bool) -> dict[str, Any]:

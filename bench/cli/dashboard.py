@@ -34,7 +34,7 @@ def dashboard(
     command = [
         *(sys.executable, "-m", "streamlit", "run", spec.origin),
         *("--server.address", "127.0.0.1", "--server.port", str(port)),
-        *("--browser.gatherUsageStats", "false"),
+        *("--browser.gatherUsageStats", "false", "--server.showEmailPrompt", "false"),
         *("--server.headless", "true" if headless else "false"),
     ]
     os.execve(  # noqa: S606 - streamlit takes over this process, so that Ctrl-C ends it

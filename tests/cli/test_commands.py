@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.cli.dashboard import dashboard
 from bench.cli.options import parse_only
 from bench.errors import BenchError
 
@@ -54,6 +55,17 @@ def test_a_run_ends_with_the_leaderboard_and_the_gains(finished: tuple[Path, Pat
     assert "tiny, on digits, refiner off" in out
     assert "Gain of each refiner over off" in out
     assert "Gain of lip in each cell" in out
+
+
+def test_the_dashboard_asks_no_questions_before_it_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr("os.execve", lambda path, command, environment: started.append(command))
+    dashboard(tmp_path / "any.db", headless=False)
+    (command,) = started
+    # Streamlit's first start of a user waits for an e-mail address otherwise.
+    assert command[command.index("--server.showEmailPrompt") + 1] == "false"
 
 
 def test_a_plan_shows_what_is_done(

@@ -69,9 +69,11 @@ SUITE = """
 suite: digits-half
 extends: zoo
 noises: [{symmetric: {rate: 0.5}}]
-seeds: [0, 1]
+seeds: [0]
+protocol: {epochs: 40}
 """
-"""The zoo's protocol at symmetric 0.5, where cross entropy memorises wrong labels."""
+"""Symmetric 0.5 in the zoo's protocol, but as long as it takes slow losses to fit and cross entropy
+to memorise: after 18 epochs MAE and AGCE still underfit, as their papers say they do."""
 
 TOLERANCE = 0.02
 
@@ -80,7 +82,7 @@ TOLERANCE = 0.02
 def accuracy(
     tmp_path_factory: pytest.TempPathFactory, registry: Registry, data_dir: Path
 ) -> Callable[[str], float]:
-    """``accuracy("elr")`` is the mean last-epoch test accuracy over two seeds."""
+    """``accuracy("elr")`` is the last-epoch test accuracy."""
     path = tmp_path_factory.mktemp("half") / "suite.yaml"
     path.write_text(SUITE)
     plan = make_plan(load_suite(str(path), "short", registry), registry, data_dir)
