@@ -52,6 +52,7 @@ def new(
     path = write_plugin(kind, name, discover(given), level=level, folder=folder, force=force)
     info = discover([*(plugin or ()), path]).get(kind, plugin_name(identifier_of(name)))
     console = terminal()
-    console.print(Text(f"{shown(path)} holds the {kind} {info.name!r}. Next:", style="bold"))
+    heading = f"{shown(path)} holds the {kind} {info.name!r}. Next:"
+    console.print(Text(heading, style="bold"), soft_wrap=True)  # a path in one piece
     for command in commands(info):
         console.print(Text(f"  {command}"), soft_wrap=True)
