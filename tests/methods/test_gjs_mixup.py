@@ -109,7 +109,7 @@ def test_a_sample_passes_the_network_once_a_view(planted: Planted, views: int, p
     session = planted("gjs", views=views)
     sizes: list[int] = []
     kept = session.method.logits
-    session.method.logits = lambda x: (sizes.append(len(x)), kept(x))[1]  # type: ignore
+    session.method.logits = lambda x: (sizes.append(len(x)), kept(x))[1]
     batch = next(session.run.batches(0))
     losses = session.method.loss(batch)
     assert sizes == [passes * len(batch.y)]
@@ -119,7 +119,7 @@ def test_a_sample_passes_the_network_once_a_view(planted: Planted, views: int, p
 def test_two_strong_views_of_a_sample_differ(planted: Planted) -> None:
     session = planted("gjs")
     seen: list[torch.Tensor] = []
-    session.method.logits = lambda x: (seen.append(x), x.flatten(1)[:, :4])[1]  # type: ignore
+    session.method.logits = lambda x: (seen.append(x), x.flatten(1)[:, :4])[1]
     session.method.loss(next(session.run.batches(0)))
     one, other = seen[0].chunk(2)
     assert (one != other).flatten(1).any(1).float().mean() > 0.8
