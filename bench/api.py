@@ -43,6 +43,7 @@ __all__ = [
     "DataInfo",
     "Dataset",
     "Field",
+    "Foreign",
     "HeadPath",
     "HeadProblem",
     "Incompatible",
@@ -57,6 +58,7 @@ __all__ = [
     "Refiner",
     "Run",
     "Split",
+    "TrainingSet",
     "loss",
 ]
 
@@ -366,16 +368,29 @@ class Split:
         labels: true labels ``(n,)`` int64 in ``0..C-1``.
         index: each sample's position in the canonical data set ``(n,)`` int64, so that a subset
             still lines up with released label files.
+        given: labels that annotators gave ``(n,)`` int64, of training samples whose true ones are
+            known beside them; None for most data sets.
     """
 
     inputs: np.ndarray[Any, Any]
     labels: np.ndarray[Any, Any]
     index: np.ndarray[Any, Any]
+    given: np.ndarray[Any, Any] | None = None
 
 
 @dataclass(frozen=True)
 class DataInfo:
-    """A prepared data set without its arrays: what planning and noise models may know."""
+    """A prepared data set without its arrays: what planning and noise models may know.
+
+    Attributes:
+        name: the plugin's, followed by a hash where its parameters are not the defaults.
+        shape: of one sample as a network sees it, ``(c, h, w)`` or ``(d,)``.
+        full: False for a subset of the official data set.
+        truth: False when the true training labels are not known, so that ``Split.labels`` are
+            those that annotators gave.
+        given: True when annotators' labels are there beside the true ones.
+        title: what to show for the name.
+    """
 
     name: str
     fingerprint: str
@@ -384,6 +399,9 @@ class DataInfo:
     class_names: tuple[str, ...]
     shape: tuple[int, ...]
     full: bool = True
+    truth: bool = True
+    given: bool = False
+    title: str = ""
 
     @property
     def n_classes(self) -> int:
@@ -393,9 +411,8 @@ class DataInfo:
     @property
     def label(self) -> str:
         """The name to show; a subset says so with its sizes and fingerprint."""
-        if self.full:
-            return self.name
-        return f"{self.name}[{self.n_train}/{self.n_test} {self.fingerprint[:6]}]"
+        name = self.title or self.name
+        return name if self.full else f"{name}[{self.n_train}/{self.n_test} {self.fingerprint[:6]}]"
 
 
 class Dataset(Plugin):
@@ -407,17 +424,88 @@ class Dataset(Plugin):
     """(train, test) sizes of the full set; anything else is shown as a subset."""
     bundled: ClassVar[bool] = False
     """True when ``build`` needs no download."""
+    truth: ClassVar[bool] = True
+    """False when nobody knows the true training labels: ``labels`` are then those given."""
 
     def build(self, raw: Path) -> tuple[Split, Split, tuple[str, ...]]:
         """Train split, test split and class names; downloads into ``raw`` where needed."""
         raise DataError(f"{self.name} cannot be downloaded; import it from a folder or a zip")
 
+    def describe(self) -> str:
+        """What tables show for the name where parameters make it another set; empty: the name."""
+        return ""
+
+
+class TrainingSet(Protocol):
+    """The training set as a noise model sees it; arrays are read-only."""
+
+    @property
+    def info(self) -> DataInfo:
+        """What planning knows."""
+        ...
+
+    @property
+    def labels(self) -> np.ndarray[Any, Any]:
+        """True labels ``(n,)`` int64; those given where ``info.truth`` is False."""
+        ...
+
+    @property
+    def given(self) -> np.ndarray[Any, Any] | None:
+        """Annotators' labels ``(n,)`` int64 where ``info.given``."""
+        ...
+
+    @property
+    def index(self) -> np.ndarray[Any, Any]:
+        """Canonical positions ``(n,)`` int64."""
+        ...
+
+    @property
+    def inputs(self) -> np.ndarray[Any, Any]:
+        """``(n, h, w, c)`` uint8 or ``(n, d)`` float32; perhaps larger than memory."""
+        ...
+
+    def file(self, name: str) -> Path:
+        """An existing file: a path, else a name in ``DATA_DIR/labels``. Raises ``DataError``."""
+        ...
+
+    def posterior(self, *, folds: int, epochs: int) -> np.ndarray[Any, Any]:
+        """P(class | sample) ``(n, C)`` float64 of networks trained on the true labels.
+
+        Every sample is judged by a network that was not trained on it (``folds``-fold). Trained
+        once for a data set, then read from ``DATA_DIR``.
+        """
+        ...
+
+    def other(self, dataset: str) -> tuple[str, np.ndarray[Any, Any]]:
+        """Fingerprint and training inputs of another prepared data set. Raises ``DataError``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Inputs that take the place of training samples, which then belong to none of the classes.
+
+    Attributes:
+        rows: their positions in the training set ``(m,)`` int64, ascending.
+        inputs: ``(m, h, w, c)`` uint8 or ``(m, d)`` float32.
+    """
+
+    rows: np.ndarray[Any, Any]
+    inputs: np.ndarray[Any, Any]
+
 
 class Noise(Plugin):
     """Corrupts labels. Describe it by a transition matrix, or override ``corrupt``."""
 
+    needs_truth: ClassVar[bool] = True
+    """False for labels that do not start from the true ones."""
+
     def check(self, data: DataInfo) -> None:
         """Raise ``Incompatible`` with the reason when this noise cannot exist on ``data``."""
+
+    def reads(self, train: TrainingSet) -> Sequence[str]:
+        """Hashes of what else the labels depend on, such as a file or another data set."""
+        return ()
 
     def transition_matrix(self, data: DataInfo) -> np.ndarray[Any, Any] | None:
         """``(C, C)`` float64, rows are true classes and sum to 1: P(given | true).
@@ -426,24 +514,26 @@ class Noise(Plugin):
         """
         return None
 
-    def corrupt(
-        self,
-        labels: np.ndarray[Any, Any],
-        data: DataInfo,
-        rng: np.random.Generator,
-    ) -> np.ndarray[Any, Any]:
-        """Given labels ``(n,)`` int64: one independent draw a sample from its class's row."""
+    def corrupt(self, train: TrainingSet, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        """Given labels ``(n,)`` int64: one independent draw a sample from its class's row.
+
+        May raise ``Incompatible`` for what only the samples themselves can tell.
+        """
         import numpy as np
 
-        matrix = self.transition_matrix(data)
+        matrix = self.transition_matrix(train.info)
         if matrix is None:
             raise TypeError(
                 f"noise {self.name!r} defines neither transition_matrix() nor corrupt()"
             )
         cumulative = np.cumsum(matrix, axis=1)
         cumulative[:, -1] = 1.0
-        drawn = rng.random(len(labels))
-        return np.asarray((drawn[:, None] >= cumulative[labels]).sum(axis=1), dtype=np.int64)
+        drawn = rng.random(len(train.labels))
+        return np.asarray((drawn[:, None] >= cumulative[train.labels]).sum(axis=1), dtype=np.int64)
+
+    def replace(self, train: TrainingSet, rng: np.random.Generator) -> Foreign | None:
+        """Inputs to put in the place of some samples; called after ``corrupt``, None by default."""
+        return None
 
     def describe(self) -> str:
         """A short label for tables, for example ``symmetric 0.5``."""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.data.noise import ArtefactStore, NoiseArtefact
-from bench.data.prepared import Prepared, folder, load
+from bench.artefacts import artefact as artefact_of
+from bench.data.noise import NoiseArtefact
+from bench.data.prepared import Prepared, load
 from bench.environment import environment
 from bench.errors import DataError, PluginError
 from bench.protocol import Protocol
@@ -99,7 +100,8 @@ def build_session(
         DataError: data or labels are not those that were planned.
         PluginError: a plugin's code is not what was planned.
     """
-    prepared = load(spec.dataset, data_dir, registry)
+    dataset = registry.bind("dataset", spec.dataset, spec.dataset_params)
+    prepared = load(dataset, data_dir, registry)
     if prepared.info.fingerprint != spec.fingerprint:
         raise DataError(
             f"{spec.dataset} changed since the plan was made (fingerprint "
@@ -132,14 +134,8 @@ def build_session(
 def _artefact(
     spec: TrainingSpec, registry: Registry, prepared: Prepared, data_dir: Path
 ) -> NoiseArtefact:
-    noise = registry.create("noise", spec.noise.name, spec.noise.params)
-    artefact = ArtefactStore(folder(spec.dataset, data_dir) / "noise").get(
-        noise,
-        spec.noise.params,
-        spec.noise.source_sha,
-        prepared.info,
-        prepared.train.labels,
-        spec.seed,
+    artefact = artefact_of(
+        spec.noise.name, spec.noise.params, spec.seed, prepared, registry, data_dir
     )
     if artefact.sha != spec.noise.artefact_sha:
         raise DataError(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from bench.data.noise import ArtefactStore, NoiseArtefact
-from bench.data.prepared import folder, load, read_info
+from bench.artefacts import artefact as artefact_of
+from bench.data.noise import NoiseArtefact
+from bench.data.noise import check as check_noise
+from bench.data.prepared import Prepared, load, read_info
 from bench.errors import Incompatible, PluginError, SpecError
 from bench.identity import ENGINE, content_sha
 from bench.rank_rules import parse_rule
@@ -71,11 +74,12 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
     methods = _labelled(suite.methods, "method", registry)
     refiners = _labelled(suite.refiners, "refiner", registry)
     _check_rules(suite, refiners, registry)
-    data = tuple(read_info(item.name, data_dir, registry) for item in suite.datasets)
+    names = [registry.bind("dataset", item.name, item.params) for item in suite.datasets]
+    data = tuple(read_info(name, data_dir, registry) for name in names)
     artefacts: list[Artefact] = []
     trainings: list[TrainingSpec] = []
     excluded: list[Excluded] = []
-    for info in data:
+    for info, dataset in zip(data, suite.datasets, strict=True):
         source = _NoiseSource(info, registry, data_dir)
         for noise in suite.noises:
             drawn = source.draw(noise, suite.seeds)
@@ -87,23 +91,33 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
             artefacts += drawn
             label = drawn[0].noise.label
             for method_label, item in methods.items():
-                if _matches(suite.exclude, info.name, noise.name, item.name):
+                if _matches(suite.exclude, dataset.name, noise.name, item.name):
                     excluded.append(
                         Excluded(info.label, label, method_label, "excluded by the suite")
                     )
                     continue
-                params = _method_params(suite, item, info.name, noise.name, registry)
+                params = _method_params(suite, item, dataset.name, noise.name, registry)
+                told = registry.get("method", item.name).told(params)
+                if told and not info.truth:
+                    reason = f"is told the {told[0]}, which nobody knows of {info.label}"
+                    excluded.append(Excluded(info.label, label, method_label, reason))
+                    continue
                 for artefact in drawn:
                     kept = {
                         key: refiner
                         for key, refiner in refiners.items()
                         if not _matches(
-                            suite.exclude, info.name, noise.name, item.name, refiner.name
+                            suite.exclude, dataset.name, noise.name, item.name, refiner.name
                         )
                     }
                     trainings.append(
                         _training(
-                            artefact, item.name, method_label, params, protocol, kept, registry
+                            artefact,
+                            dataset,
+                            (item.name, method_label, params),
+                            protocol,
+                            kept,
+                            registry,
                         )
                     )
     board = content_sha(
@@ -140,13 +154,13 @@ def evaluation_key(training: str, refiner: str, params: Mapping[str, Any], sourc
 
 def _training(
     artefact: Artefact,
-    method: str,
-    label: str,
-    params: dict[str, Any],
+    dataset: Named,
+    chosen: tuple[str, str, dict[str, Any]],
     protocol: dict[str, Any],
     refiners: Mapping[str, Named],
     registry: Registry,
 ) -> TrainingSpec:
+    method, label, params = chosen
     info = registry.get("method", method)
     key = training_key(
         method={"name": method, "params": params, "source": info.source_sha},
@@ -157,7 +171,8 @@ def _training(
     )
     return TrainingSpec(
         key=key,
-        dataset=artefact.data.name,
+        dataset=dataset.name,
+        dataset_params=dataset.params,
         fingerprint=artefact.data.fingerprint,
         noise=artefact.noise,
         method=method,
@@ -260,31 +275,33 @@ def _check_rules(suite: Suite, refiners: Mapping[str, Named], registry: Registry
 
 
 class _NoiseSource:
-    """Draws artefacts of one data set; reads its labels only when something must be drawn."""
+    """Draws artefacts of one data set; reads its arrays only when something must be drawn."""
 
     def __init__(self, info: DataInfo, registry: Registry, data_dir: Path) -> None:
         self._info = info
         self._registry = registry
         self._data_dir = data_dir
-        self._store = ArtefactStore(folder(info.name, data_dir) / "noise")
-        self._labels = load(info.name, data_dir, registry).train.labels
+
+    @cached_property
+    def _prepared(self) -> Prepared:
+        return load(self._info.name, self._data_dir, self._registry)
 
     def draw(self, item: Named, seeds: tuple[int, ...]) -> list[Artefact] | str:
         """One artefact a seed, or the reason why this noise cannot be."""
         info = self._registry.get("noise", item.name)
         params = info.resolve(item.params)
         noise = self._registry.create("noise", item.name, params)
+        drawn = []
         try:
-            noise.check(self._info)
+            check_noise(noise, self._info)
+            for seed in seeds:
+                content = artefact_of(
+                    item.name, params, seed, self._prepared, self._registry, self._data_dir
+                )
+                spec = NoiseSpec(item.name, noise.describe(), params, info.source_sha, content.sha)
+                drawn.append(Artefact(self._info, spec, seed, content))
         except Incompatible as error:
             return str(error)
-        drawn = []
-        for seed in seeds:
-            content = self._store.get(
-                noise, params, info.source_sha, self._info, self._labels, seed
-            )
-            spec = NoiseSpec(item.name, noise.describe(), params, info.source_sha, content.sha)
-            drawn.append(Artefact(self._info, spec, seed, content))
         return drawn
 
 

@@ -53,6 +53,7 @@ class TrainingSpec:
     backbone_source_sha: str
     seed: int
     refiners: tuple[RefinerSpec, ...]
+    dataset_params: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

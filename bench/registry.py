@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import catalogue
 from bench.errors import PluginError, nearest
+from bench.identity import content_sha
 from bench.params import resolve
 from bench.plugin_info import PluginInfo
 
@@ -46,6 +47,7 @@ class Registry:
     def __init__(self, infos: Iterable[PluginInfo], extra_files: tuple[Path, ...] = ()) -> None:
         self.extra_files = extra_files
         """Files named with ``--plugin`` or ``LIPBENCH_PLUGINS``; workers are given them too."""
+        self._bound: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self._found: dict[tuple[str, str], PluginInfo] = {}
         for info in infos:
             other = self._found.get((info.kind, info.name))
@@ -63,7 +65,8 @@ class Registry:
 
     def get(self, kind: str, name: str) -> PluginInfo:
         """One usable plugin. Raises ``PluginError`` with the nearest name or the import error."""
-        info = self._found.get((kind, name))
+        plugin, _ = self._bound.get((kind, name), (name, {}))
+        info = self._found.get((kind, plugin))
         if info is None:
             names = [i.name for i in self.all(kind) if not i.error]
             raise PluginError(
@@ -74,13 +77,31 @@ class Registry:
             raise PluginError(f"{kind} {name!r} cannot be loaded from {info.origin}: {info.error}")
         return info
 
+    def bind(self, kind: str, name: str, params: Mapping[str, Any]) -> str:
+        """A name for a plugin with some of its parameters set; its own where that changes nothing.
+
+        ``get`` and ``create`` know the new name from then on. The same parameters give the same
+        name in every process.
+
+        Raises:
+            PluginError: no such plugin, or a parameter is wrong.
+        """
+        info = self.get(kind, name)
+        resolved = info.resolve(params)
+        if resolved == info.resolve({}):
+            return name
+        bound = f"{name}-{content_sha(resolved)[:8]}"
+        self._bound[kind, bound] = (name, resolved)
+        return bound
+
     def create(self, kind: str, name: str, params: Mapping[str, Any]) -> Any:
         """An instance with resolved parameters; imports the plugin's file."""
         info = self.get(kind, name)
+        _, fixed = self._bound.get((kind, name), (name, {}))
         for cls in _plugins_in(import_file(Path(info.file))):
-            if _kind_of(cls) == kind and cls.name == name:
-                return cls(**params)
-        raise PluginError(f"{info.file} no longer defines {kind} {name!r}")
+            if _kind_of(cls) == kind and cls.name == info.name:
+                return cls(**{**fixed, **params})
+        raise PluginError(f"{info.file} no longer defines {kind} {info.name!r}")
 
 
 def discover(extra: Iterable[str | Path] = ()) -> Registry:
@@ -215,8 +236,8 @@ DECLARED = {
     "method": (
         *("family", "knows", "knows_if", "uses", "n_networks", "cost", "paper_params", "predicts"),
     ),
-    "dataset": ("class_names", "official_size", "bundled"),
-    "noise": (),
+    "dataset": ("class_names", "official_size", "bundled", "truth"),
+    "noise": ("needs_truth",),
     "refiner": ("uses_belief", "has_rank"),
     "backbone": (),
 }

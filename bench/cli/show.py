@@ -44,10 +44,12 @@ def _print(details: dict[str, Any], console: Console) -> None:
 
     spec = details["spec"]
     console.print(f"[bold]training[/bold] {details['training_key']}", highlight=False)
+    rate = details["realised_rate"]
     rows = {
         "method": f"{spec['method_label']}  {json.dumps(spec['method_params'])}",
         "data": f"{spec['dataset']}  fingerprint {spec['fingerprint'][:12]}",
-        "noise": f"{spec['noise']['label']}  realised {details['realised_rate']:.4f}  "
+        "noise": f"{spec['noise']['label']}  realised "
+        f"{'unknown' if rate is None else f'{rate:.4f}'}  "
         f"labels {spec['noise']['artefact_sha'][:12]}",
         "seed": str(spec["seed"]),
         "protocol": json.dumps(spec["protocol"]),

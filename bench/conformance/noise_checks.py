@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,15 @@ import numpy as np
 import torch
 
 from bench.conformance.fixture import data_info, global_generators
+from bench.conformance.noise_fixture import FixtureTrainingSet
 from bench.conformance.plugin_checks import COMMON
 from bench.conformance.result import Requirement, Skipped
 from bench.conformance.subject import Subject
-from bench.data.noise import realised_matrix
-from bench.errors import Incompatible
+from bench.data.noise import check, check_foreign, realised_matrix
+from bench.errors import Incompatible, PluginError
 
 if TYPE_CHECKING:
-    from bench.api import DataInfo
+    from bench.api import DataInfo, Foreign, Noise
 
     Array = np.ndarray[Any, Any]
 
@@ -42,11 +44,12 @@ class NoiseSubject(Subject):
         named = self.registry.all("dataset")
         known = [(i.name, tuple(i.declared["class_names"])) for i in named if not i.error]
         candidates = [data_info(), *(data_info(class_names=c, name=n) for n, c in known if c)]
+        candidates.append(dataclasses.replace(data_info(), given=True))
         reason = ""
         for data in candidates:
             try:
-                self.new().check(data)
-                return data
+                check(self.new(), data)
+                return dataclasses.replace(data, n_train=PER_CLASS * data.n_classes)
             except Incompatible as error:
                 reason = reason or str(error)
         raise self.failed(
@@ -56,15 +59,18 @@ class NoiseSubject(Subject):
         )
 
     @cached_property
+    def train(self) -> FixtureTrainingSet:
+        """``PER_CLASS`` samples of each class."""
+        return FixtureTrainingSet(self.data, PER_CLASS)
+
+    @property
     def labels(self) -> Array:
-        """True labels ``(n,)`` int64, ``PER_CLASS`` of each class."""
-        return np.repeat(np.arange(self.data.n_classes, dtype=np.int64), PER_CLASS)
+        """True labels ``(n,)`` int64."""
+        return self.train.labels
 
     def draw(self, seed: int = 0) -> Array:
         """Given labels for ``labels``."""
-        return np.asarray(
-            self.new().corrupt(self.labels.copy(), self.data, np.random.default_rng(seed))
-        )
+        return np.asarray(self.new().corrupt(self.train, np.random.default_rng(seed)))
 
     def matrix(self) -> Array:
         """The nominal matrix. Raises ``Skipped`` when this noise has none."""
@@ -141,11 +147,38 @@ def deterministic(subject: NoiseSubject) -> str:
             "two draws from equal generators differ; take all random numbers from rng", "corrupt"
         )
     changed = not np.array_equal(subject.draw(seed=1), subject.draw(seed=2))
-    if not changed and not np.array_equal(subject.draw(seed=1), subject.labels):
+    if not changed and not _is_fixed(subject):
         raise subject.failed(
             "draws from different generators are equal; take random numbers from rng", "corrupt"
         )
     return "equal generators, equal labels"
+
+
+def _is_fixed(subject: NoiseSubject) -> bool:
+    """True for labels that exist already: nothing is drawn."""
+    fixed = [subject.labels] if subject.train.given is None else [subject.train.given]
+    return any(np.array_equal(subject.draw(seed=1), labels) for labels in fixed)
+
+
+def replaced(subject: NoiseSubject) -> str:
+    """Guards open-set noise: what replaces samples fits them, and is repeatable."""
+
+    def draw(seed: int) -> Foreign | None:
+        rng = np.random.default_rng(seed)
+        noise: Noise = subject.new()
+        noise.corrupt(subject.train, rng)
+        return noise.replace(subject.train, rng)
+
+    first, again = draw(1), draw(1)
+    if first is None or again is None:
+        raise Skipped("replaces no inputs")
+    if not np.array_equal(first.rows, again.rows) or not np.array_equal(first.inputs, again.inputs):
+        raise subject.failed("two draws from equal generators differ", "replace")
+    try:
+        check_foreign(subject.new(), first, subject.train)
+    except PluginError as error:
+        raise subject.failed(str(error), "replace") from None
+    return f"{len(first.rows)} of {len(subject.labels)} inputs replaced"
 
 
 def leaves_globals_alone(subject: NoiseSubject) -> str:
@@ -175,10 +208,13 @@ def leaves_globals_alone(subject: NoiseSubject) -> str:
 def leaves_source_alone(subject: NoiseSubject) -> str:
     """Guards the true labels: they are what accuracy is measured against."""
     source = subject.labels.copy()
-    subject.new().corrupt(source, subject.data, np.random.default_rng(0))
-    if not np.array_equal(source, subject.labels):
+    subject.draw()
+    changed = not np.array_equal(source, subject.labels)
+    subject.labels[:] = source
+    if changed:
         raise subject.failed(
-            "corrupt() changes the true labels it is given; start from labels.copy()", "corrupt"
+            "corrupt() changes the true labels it is given; start from train.labels.copy()",
+            "corrupt",
         )
     return "true labels untouched"
 
@@ -192,4 +228,5 @@ REQUIREMENTS = (
     Requirement("deterministic", deterministic, ("labels",)),
     Requirement("global generators", leaves_globals_alone, ("labels",)),
     Requirement("source labels", leaves_source_alone, ("labels",)),
+    Requirement("replaced inputs", replaced, ("labels",)),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from bench.errors import KnowledgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torch import Tensor
 
     Array = np.ndarray[Any, Any]
 
@@ -38,7 +40,8 @@ def clean_labels(subject: MethodSubject) -> str:
             continue
         raise subject.failed(f"self.run.known.{name} answers, though it is not declared")
     roots = [("method", method), *subject.kept_by_code()]
-    true, given = session._train_true.cpu().numpy(), session.run.labels.cpu().numpy()
+    secret = cast("Tensor", session._train_true)
+    true, given = secret.cpu().numpy(), session.run.labels.cpu().numpy()
     way = find(roots, _tells_truth(true, given, train.labels))
     if way is not None:
         raise subject.failed(

@@ -33,6 +33,12 @@ def validate(name: str, train: Split, test: Split, class_names: tuple[str, ...])
         _validate_integers(f"{name}: {part} index", split.index)
         if split.labels.min() < 0 or split.labels.max() >= len(class_names):
             raise DataError(f"{name}: a {part} label is outside 0..{len(class_names) - 1}")
+        if split.given is not None:
+            _validate_integers(f"{name}: {part} given", split.given)
+            if part == "test" or len(split.given) != n:
+                raise DataError(f"{name}: given labels belong to training samples, one to each")
+            if split.given.min() < 0 or split.given.max() >= len(class_names):
+                raise DataError(f"{name}: a given label is outside 0..{len(class_names) - 1}")
         if split.index.min() < 0 or len(np.unique(split.index)) != n:
             raise DataError(f"{name}: the {part} index has a negative or repeated position")
     if train.inputs.shape[1:] != test.inputs.shape[1:]:

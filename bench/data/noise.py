@@ -8,6 +8,7 @@ version of numpy cannot change it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import tempfile
@@ -18,11 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.api import DataInfo, Noise
-from bench.errors import PluginError
+from bench.api import DataInfo, Foreign, Noise, Split, TrainingSet
+from bench.errors import Incompatible, PluginError
 from bench.identity import axis_seed, content_sha
 
 Array = np.ndarray[Any, Any]
+
+OPEN = -1
+"""The true label of an input that belongs to none of the classes."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +36,34 @@ class NoiseArtefact:
     Attributes:
         sha: sha256 over the data set's fingerprint and the labels.
         labels: given labels ``(n,)`` int64.
-        rate: realised share of wrong labels.
-        matrix: realised P(given | true), ``(C, C)``, rows are true classes and sum to 1.
+        rate: realised share of wrong labels, foreign inputs included; None where nobody knows the
+            true ones.
+        matrix: realised P(given | true) of samples that belong to a class, ``(C, C)``, rows are
+            true classes and sum to 1; None where nobody knows the true ones.
         nominal: the matrix that was asked for, where the noise has one.
+        foreign: inputs that replace samples, where the noise does that.
     """
 
     sha: str
     labels: Array
-    rate: float
-    matrix: Array
+    rate: float | None
+    matrix: Array | None
     nominal: Array | None
+    foreign: Foreign | None = None
+
+    @property
+    def open_rate(self) -> float:
+        """Share of samples whose input is foreign."""
+        return 0.0 if self.foreign is None else len(self.foreign.rows) / len(self.labels)
+
+    def true(self, train: TrainingSet | Split, *, known: bool) -> Array | None:
+        """True labels ``(n,)`` int64, -1 where the input is foreign; None unless ``known``."""
+        if not known:
+            return None
+        true = np.array(train.labels)
+        if self.foreign is not None:
+            true[self.foreign.rows] = OPEN
+        return true
 
 
 def realised_matrix(true: Array, given: Array, n_classes: int) -> Array:
@@ -53,41 +75,91 @@ def realised_matrix(true: Array, given: Array, n_classes: int) -> Array:
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
-def draw(noise: Noise, data: DataInfo, true: Array, noise_seed: int) -> NoiseArtefact:
+def draw(noise: Noise, train: TrainingSet, noise_seed: int) -> NoiseArtefact:
     """Draw wrong labels with a generator of their own.
 
     Raises:
         Incompatible: the noise cannot exist on this data set.
         PluginError: the noise returned something that is no label vector or no matrix.
     """
-    noise.check(data)
-    given = np.asarray(noise.corrupt(true.copy(), data, np.random.default_rng(noise_seed)))
-    if given.shape != true.shape or given.dtype.kind not in "iu":
-        raise PluginError(
-            f"noise {noise.name!r}: corrupt() must return {true.shape} integers, "
-            f"not {given.shape} {given.dtype}"
-        )
-    given = given.astype(np.int64)
-    if given.min() < 0 or given.max() >= data.n_classes:
-        raise PluginError(f"noise {noise.name!r}: a label is outside 0..{data.n_classes - 1}")
-    nominal = noise.transition_matrix(data)
+    check(noise, train.info)
+    rng = np.random.default_rng(noise_seed)
+    given = _labels(noise, np.asarray(noise.corrupt(train, rng)), train.info)
+    foreign = noise.replace(train, rng)
+    if foreign is not None:
+        check_foreign(noise, foreign, train)
+    nominal = noise.transition_matrix(train.info)
     if nominal is not None and (
-        nominal.shape != (data.n_classes,) * 2 or not np.allclose(nominal.sum(axis=1), 1)
+        nominal.shape != (train.info.n_classes,) * 2 or not np.allclose(nominal.sum(axis=1), 1)
     ):
         raise PluginError(f"noise {noise.name!r}: rows of the matrix must sum to 1")
-    return NoiseArtefact(
-        sha=labels_sha(data.fingerprint, given),
-        labels=given,
+    return _artefact(train, given, nominal, foreign)
+
+
+def check(noise: Noise, data: DataInfo) -> None:
+    """Raise ``Incompatible`` when this noise cannot exist on this data set."""
+    if noise.needs_truth and not data.truth:
+        raise Incompatible(
+            f"the true training labels of {data.label} are not known, so that none can be made "
+            f"wrong at a known rate; use the labels as they come: real"
+        )
+    noise.check(data)
+
+
+def _labels(noise: Noise, given: Array, data: DataInfo) -> Array:
+    if given.shape != (data.n_train,) or given.dtype.kind not in "iu":
+        raise PluginError(
+            f"noise {noise.name!r}: corrupt() must return {(data.n_train,)} integers, "
+            f"not {given.shape} {given.dtype}"
+        )
+    if given.min() < 0 or given.max() >= data.n_classes:
+        raise PluginError(f"noise {noise.name!r}: a label is outside 0..{data.n_classes - 1}")
+    return given.astype(np.int64)
+
+
+def check_foreign(noise: Noise, foreign: Foreign, train: TrainingSet) -> None:
+    """Raise ``PluginError`` when inputs cannot take the place of training samples."""
+    rows, shape = foreign.rows, (len(foreign.rows), *train.inputs.shape[1:])
+    if (
+        rows.dtype != np.int64
+        or rows.ndim != 1
+        or (np.diff(rows) <= 0).any()
+        or (len(rows) and not 0 <= rows[0] <= rows[-1] < train.info.n_train)
+    ):
+        raise PluginError(
+            f"noise {noise.name!r}: replace() must name ascending rows of the training set, int64"
+        )
+    if foreign.inputs.shape != shape or foreign.inputs.dtype != train.inputs.dtype:
+        raise PluginError(
+            f"noise {noise.name!r}: replace() must return {shape} {train.inputs.dtype}, "
+            f"not {foreign.inputs.shape} {foreign.inputs.dtype}"
+        )
+
+
+def _artefact(
+    train: TrainingSet, given: Array, nominal: Array | None, foreign: Foreign | None
+) -> NoiseArtefact:
+    artefact = NoiseArtefact(
+        labels_sha(train.info.fingerprint, given, foreign), given, None, None, nominal, foreign
+    )
+    true = artefact.true(train, known=train.info.truth)
+    if true is None:
+        return artefact
+    closed = true != OPEN
+    return dataclasses.replace(
+        artefact,
         rate=float((given != true).mean()),
-        matrix=realised_matrix(true, given, data.n_classes),
-        nominal=nominal,
+        matrix=realised_matrix(true[closed], given[closed], train.info.n_classes),
     )
 
 
-def labels_sha(fingerprint: str, labels: Array) -> str:
-    """Identity of an artefact: the data set and the labels themselves."""
+def labels_sha(fingerprint: str, labels: Array, foreign: Foreign | None = None) -> str:
+    """Identity of an artefact: the data set, the labels themselves, and foreign inputs."""
     digest = hashlib.sha256(fingerprint.encode())
     digest.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
+    if foreign is not None:
+        digest.update(np.ascontiguousarray(foreign.rows, dtype="<i8").tobytes())
+        digest.update(np.ascontiguousarray(foreign.inputs).tobytes())
     return digest.hexdigest()
 
 
@@ -103,39 +175,34 @@ class ArtefactStore:
         self._folder = folder
 
     def get(
-        self,
-        noise: Noise,
-        params: dict[str, Any],
-        source_sha: str,
-        data: DataInfo,
-        true: Array,
-        seed: int,
+        self, noise: Noise, params: dict[str, Any], source_sha: str, train: TrainingSet, seed: int
     ) -> NoiseArtefact:
         """The artefact of this noise on this data at this seed; see ``draw`` for errors."""
-        key = content_sha([data.fingerprint, noise.name, params, source_sha, seed])
+        check(noise, train.info)
+        fingerprint = train.info.fingerprint
+        key = content_sha([fingerprint, noise.name, params, source_sha, seed, *noise.reads(train)])
         path = self._folder / f"{noise.name}-{seed}-{key[:16]}.npz"
-        known = _read(path, data.fingerprint, true)
+        known = _read(path, train)
         if known is not None:
             return known
-        artefact = draw(noise, data, true, seed_of(data.fingerprint, noise.name, params, seed))
+        artefact = draw(noise, train, seed_of(fingerprint, noise.name, params, seed))
         _write(path, artefact)
         return artefact
 
 
-def _read(path: Path, fingerprint: str, true: Array) -> NoiseArtefact | None:
+def _read(path: Path, train: TrainingSet) -> NoiseArtefact | None:
+    """An artefact as it was drawn; None when absent or damaged."""
     try:
         with np.load(path, allow_pickle=False) as saved:
-            labels, sha = saved["labels"], str(saved["sha"])
-            if labels.shape != true.shape or labels_sha(fingerprint, labels) != sha:
+            labels, nominal = saved["labels"], saved["nominal"]
+            foreign = None
+            if "rows" in saved:
+                foreign = Foreign(saved["rows"], saved["inputs"])
+            if labels.shape != train.labels.shape or str(saved["sha"]) != labels_sha(
+                train.info.fingerprint, labels, foreign
+            ):
                 return None
-            nominal = saved["nominal"]
-            return NoiseArtefact(
-                sha=sha,
-                labels=labels,
-                rate=float((labels != true).mean()),
-                matrix=saved["matrix"],
-                nominal=nominal if nominal.size else None,
-            )
+            return _artefact(train, labels, nominal if nominal.size else None, foreign)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
@@ -150,7 +217,7 @@ def _write(path: Path, artefact: NoiseArtefact) -> None:
                 file,
                 labels=artefact.labels,
                 sha=np.array(artefact.sha),
-                matrix=artefact.matrix,
                 nominal=np.empty(0) if artefact.nominal is None else artefact.nominal,
+                **(vars(artefact.foreign) if artefact.foreign else {}),
             )
         os.replace(temporary, path)

@@ -27,9 +27,11 @@ log = logging.getLogger(__name__)
 
 PARTS = ("train", "test")
 ARRAYS = ("inputs", "labels", "index")
+GIVEN = "given"
+"""An array that only some training splits have."""
 CONTENTS = Contents(
-    written=frozenset({"meta.json", *(f"{p}_{a}.npy" for p in PARTS for a in ARRAYS)}),
-    kept=frozenset({"noise"}),
+    written=frozenset({"meta.json", *(f"{p}_{a}.npy" for p in PARTS for a in (*ARRAYS, GIVEN))}),
+    kept=frozenset({"noise", "posterior"}),
 )
 """Noise artefacts carry the fingerprint they belong to, so they stay when the arrays change."""
 
@@ -105,6 +107,9 @@ def described(name: str, data_dir: Path, registry: Registry) -> DataInfo:
             class_names=tuple(meta["class_names"]),
             shape=tuple(meta["shape"]),
             full=official is None or sizes == tuple(official),
+            truth=bool(declared["truth"] and meta.get("truth", True)),
+            given=bool(meta.get("given", False)),
+            title=str(meta.get("title", "")),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -160,12 +165,17 @@ def build(name: str, data_dir: Path, registry: Registry) -> DataInfo:
         raise DataError(
             f"{name} could not be downloaded {cause}.\n{missing(name, data_dir)}"
         ) from error
-    write(name, data_dir, train, test, class_names)
+    write(name, data_dir, train, test, class_names, title=dataset.describe())
     return described(name, data_dir, registry)
 
 
 def write(
-    name: str, data_dir: Path, train: Split, test: Split, class_names: tuple[str, ...]
+    name: str,
+    data_dir: Path,
+    train: Split,
+    test: Split,
+    class_names: tuple[str, ...],
+    title: str = "",
 ) -> None:
     """Put a data set in its place, whole or not at all; one that was there is replaced.
 
@@ -183,6 +193,8 @@ def write(
         "n_test": n_test,
         "class_names": list(class_names),
         "shape": list(shape),
+        **({"given": True} if train.given is not None else {}),
+        **({"title": title} if title else {}),
     }
 
     # Resolved, so that a link to another disk stays a link.
@@ -199,7 +211,7 @@ def write(
 
     with staged(place, CONTENTS, same) as stage:
         for part, split in zip(PARTS, (train, test), strict=True):
-            for array in ARRAYS:
+            for array in _arrays(split):
                 np.save(stage / f"{part}_{array}.npy", getattr(split, array))
         (stage / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
@@ -208,11 +220,15 @@ def fingerprint(train: Split, test: Split, class_names: tuple[str, ...]) -> str:
     """sha256 over class names and all arrays with their types and shapes."""
     digest = hashlib.sha256(json.dumps(list(class_names)).encode())
     for split in (train, test):
-        for array in ARRAYS:
+        for array in _arrays(split):
             values = np.ascontiguousarray(getattr(split, array))
             digest.update(f"{array} {values.dtype.str} {values.shape}".encode())
             digest.update(values.data)
     return digest.hexdigest()
+
+
+def _arrays(split: Split) -> tuple[str, ...]:
+    return ARRAYS if split.given is None else (*ARRAYS, GIVEN)
 
 
 def missing(name: str, data_dir: Path) -> str:
@@ -278,12 +294,14 @@ def _sizes(train: Split, test: Split) -> tuple[int, int, tuple[int, ...]]:
 def _read_arrays(place: Path) -> tuple[Split, Split]:
     splits = []
     for part in PARTS:
-        arrays = []
-        for array in ARRAYS:
-            path = place / f"{part}_{array}.npy"
+        arrays = {array: place / f"{part}_{array}.npy" for array in ARRAYS}
+        if (place / f"{part}_{GIVEN}.npy").exists():
+            arrays[GIVEN] = place / f"{part}_{GIVEN}.npy"
+        loaded = {}
+        for array, path in arrays.items():
             try:
-                arrays.append(np.load(path, mmap_mode="r", allow_pickle=False))
+                loaded[array] = np.load(path, mmap_mode="r", allow_pickle=False)
             except Exception as error:  # numpy fails in many ways on a damaged header
                 raise DataError(f"{path} is damaged ({one_line(error)})") from None
-        splits.append(Split(*arrays))
+        splits.append(Split(**loaded))
     return splits[0], splits[1]

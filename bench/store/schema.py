@@ -263,3 +263,32 @@ def m001_results(db: Database) -> None:
 def m002_published(db: Database) -> None:
     """Published figures, as ``published import`` reads them."""
     db.executescript(PUBLISHED)
+
+
+AUDIT = """
+ALTER TABLE artefacts ADD COLUMN wrong REAL;
+UPDATE artefacts SET wrong = realised_rate;
+ALTER TABLE artefacts DROP COLUMN realised_rate;
+ALTER TABLE artefacts RENAME COLUMN wrong TO realised_rate;   -- NULL where nobody knows the truth
+ALTER TABLE artefacts ADD COLUMN true_given TEXT;
+UPDATE artefacts SET true_given = matrix;
+ALTER TABLE artefacts DROP COLUMN matrix;
+ALTER TABLE artefacts RENAME COLUMN true_given TO matrix;     -- NULL where nobody knows the truth
+ALTER TABLE artefacts ADD COLUMN open_rate REAL NOT NULL DEFAULT 0;  -- share of foreign inputs
+
+CREATE TABLE artefact_examples (  -- some wrongly labelled training images
+  artefact_sha TEXT NOT NULL REFERENCES artefacts,
+  position INTEGER NOT NULL,
+  sample INTEGER NOT NULL,        -- canonical index
+  true_label INTEGER,             -- NULL for an image of none of the classes
+  given_label INTEGER NOT NULL,
+  png BLOB NOT NULL,
+  PRIMARY KEY (artefact_sha, position)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m003_audit(db: Database) -> None:
+    """Labels whose truth nobody knows, foreign inputs, and examples of wrong labels."""
+    db.executescript(AUDIT)

@@ -165,10 +165,9 @@ def _insert_descriptions(db: Database, plan: Plan, registry: Registry) -> None:
                 "artefact_sha": artefact.content.sha,
                 "fingerprint": artefact.data.fingerprint,
                 "realised_rate": artefact.content.rate,
-                "matrix": canonical(artefact.content.matrix.tolist()),
-                "nominal": None
-                if artefact.content.nominal is None
-                else canonical(artefact.content.nominal.tolist()),
+                "matrix": _matrix(artefact.content.matrix),
+                "nominal": _matrix(artefact.content.nominal),
+                "open_rate": artefact.content.open_rate,
                 "labels": pack_labels(artefact.content.labels),
             }
             for artefact in plan.artefacts
@@ -252,6 +251,10 @@ def pack_labels(labels: np.ndarray[Any, Any]) -> bytes:
 def unpack_labels(blob: bytes) -> np.ndarray[Any, Any]:
     """The inverse of ``pack_labels``, int64."""
     return np.frombuffer(zlib.decompress(blob), dtype="<i4").astype(np.int64)
+
+
+def _matrix(matrix: np.ndarray[Any, Any] | None) -> str | None:
+    return None if matrix is None else canonical(matrix.tolist())
 
 
 def _point(point: CurvePoint) -> list[float | None]:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from bench.api import DataInfo, Method, Split
-from bench.data.noise import NoiseArtefact
+from bench.data.noise import OPEN, NoiseArtefact
 from bench.data.split import stratified_split
-from bench.errors import BenchError
+from bench.errors import BenchError, DataError
 from bench.identity import axis_seed
 from bench.protocol import Protocol
 from bench.records import EpochRecord
@@ -73,7 +73,11 @@ class Session:
         self.device = device
         self.precision = resolve(protocol.precision, device)
         self.epoch = 0
+        known = artefact.true(train, known=info.truth)
         inputs = to_device(train, device)
+        if artefact.foreign is not None:
+            foreign = Split(artefact.foreign.inputs, train.labels[:0], train.index[:0])
+            inputs[torch.from_numpy(artefact.foreign.rows).to(device)] = to_device(foreign, device)
         kept, held = stratified_split(
             artefact.labels,
             protocol.noisy_validation,
@@ -82,20 +86,24 @@ class Session:
         clean = np.empty(0, dtype=np.int64)
         if "clean_subset" in method.told():
             seed_of_clean = axis_seed("clean", info.fingerprint, CLEAN_SHARE, seed)
-            rest, chosen = stratified_split(train.labels[kept], CLEAN_SHARE, seed_of_clean)
-            kept, clean = kept[rest], kept[chosen]
+            if known is None:
+                raise DataError(f"nobody knows the true training labels of {info.label}")
+            closed = kept[known[kept] != OPEN]
+            _, chosen = stratified_split(known[closed], CLEAN_SHARE, seed_of_clean)
+            clean = closed[chosen]
+            kept = np.setdiff1d(kept, clean)
         given = torch.from_numpy(artefact.labels).to(device)
-        true = torch.from_numpy(np.array(train.labels)).to(device)
+        true = None if known is None else torch.from_numpy(known).to(device)
         rows, held_rows = (torch.from_numpy(part).to(device) for part in (kept, held))
         self.train_given = LabelledTensors(inputs[rows], given[rows])
         self.noisy_val = LabelledTensors(inputs[held_rows], given[held_rows]) if len(held) else None
         self.test = LabelledTensors(
             to_device(test, device), torch.from_numpy(np.array(test.labels)).to(device)
         )
-        self._train_true = true[rows]
+        self._train_true = None if true is None else true[rows]
         normaliser = Normaliser.of(self.train_given.inputs)
         told = self._told(artefact)
-        if len(clean):
+        if len(clean) and true is not None:
             trusted = torch.from_numpy(clean).to(device)
             told["clean_subset"] = (normaliser(inputs[trusted]), true[trusted])
         new_network = _network_factory(backbone, protocol, info, seed, device, self.precision)
@@ -168,9 +176,13 @@ class Session:
         """What the method declared, and nothing else."""
         told: dict[str, Any] = {}
         if "noise_rate" in self.method.told():
+            if artefact.rate is None:
+                raise DataError("nobody knows the noise rate of these labels")
             told["noise_rate"] = artefact.rate
         if "transition_matrix" in self.method.told():
             matrix = artefact.matrix if artefact.nominal is None else artefact.nominal
+            if matrix is None:
+                raise DataError("nobody knows the transition matrix of these labels")
             told["transition_matrix"] = torch.tensor(
                 matrix, dtype=torch.float32, device=self.device
             )
@@ -197,12 +209,20 @@ class Session:
             epoch=self.epoch,
             train_loss=train_loss,
             fit_given=_share(guess, self.train_given.labels[audit]),
-            fit_true=_share(guess, self._train_true[audit]),
+            fit_true=self._fit_true(guess, audit),
             noisy_val_accuracy=val_accuracy,
             test_accuracy=_share(test_logits.argmax(1), self.test.labels),
             lr=lr,
             wall_s=time.perf_counter() - started,
         )
+
+    def _fit_true(self, guess: Tensor, audit: slice) -> float | None:
+        """Accuracy against true labels, over samples that belong to one of the classes."""
+        if self._train_true is None:
+            return None
+        true = self._train_true[audit]
+        closed = true != OPEN
+        return _share(guess[closed], true[closed]) if bool(closed.any()) else None
 
 
 def _network_factory(

@@ -41,7 +41,7 @@ def transition_matrix(self, data):
 
 def noise(corrupt: str = "", matrix: str = MATRIX, *more: str) -> str:
     """A noise that is well but for what is given."""
-    header = "def corrupt(self, labels, data, rng):\n"
+    header = "def corrupt(self, train, rng):\n    labels = train.labels\n"
     return plugin("Noise", matrix, header + corrupt if corrupt else "", *more)
 
 
@@ -66,28 +66,28 @@ NOISES = {
     ),
     "generator of its own": (
         "deterministic",
-        noise("    return super().corrupt(labels, data, np.random.default_rng())"),
+        noise("    return super().corrupt(train, np.random.default_rng())"),
         "take all random numbers from rng",
     ),
     "fixed seed": (
         "deterministic",
-        noise("    return super().corrupt(labels, data, np.random.default_rng(0))"),
+        noise("    return super().corrupt(train, np.random.default_rng(0))"),
         "draws from different generators are equal",
     ),
     "moves numpy": (
         "global generators",
-        noise("    np.random.seed(0)\n    return super().corrupt(labels, data, rng)"),
+        noise("    np.random.seed(0)\n    return super().corrupt(train, rng)"),
         "numpy.random",
     ),
     "moves random": (
         "global generators",
-        noise("    random.random()\n    return super().corrupt(labels, data, rng)"),
+        noise("    random.random()\n    return super().corrupt(train, rng)"),
         "global generator of random",
     ),
     "in place": (
         "source labels",
-        noise("    labels[:] = super().corrupt(labels, data, rng)\n    return labels"),
-        "start from labels.copy()",
+        noise("    labels[:] = super().corrupt(train, rng)\n    return labels"),
+        "start from train.labels.copy()",
     ),
 }
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.api import DataInfo, Incompatible, Noise
+from bench.api import DataInfo, Incompatible, Noise, TrainingSet
+from bench.conformance.noise_fixture import FixtureTrainingSet
 from bench.data.noise import ArtefactStore, draw, realised_matrix, seed_of
 from bench.data.split import stratified_split
 from datasets.cifar10 import Cifar10
@@ -22,7 +23,8 @@ from datasets.noise.symmetric import Symmetric
 
 CLASSES = 5
 INFO = DataInfo("toy", "0" * 64, 4000, 100, tuple("abcde"), (1, 8, 8))
-TRUE = np.arange(4000) % CLASSES
+TRAIN = FixtureTrainingSet(INFO, 4000 // CLASSES)
+TRUE = TRAIN.labels
 RATES = st.floats(0, 1)
 
 
@@ -43,7 +45,7 @@ def noises(rate: float) -> list[Noise]:
 @given(rate=RATES, seed=st.integers(0, 2**31))
 def test_realised_rates_lie_in_the_binomial_interval_of_the_matrix(rate: float, seed: int) -> None:
     for noise in noises(rate):
-        artefact = draw(noise, INFO, TRUE, seed)
+        artefact = draw(noise, TRAIN, seed)
         assert artefact.nominal is not None
         for label in range(CLASSES):
             members = artefact.labels[label == TRUE]
@@ -56,7 +58,7 @@ def test_realised_rates_lie_in_the_binomial_interval_of_the_matrix(rate: float, 
 @given(rate=st.floats(0.1, 0.9), seed=st.integers(0, 2**31))
 def test_given_labels_follow_the_matrix(rate: float, seed: int) -> None:
     for noise in noises(rate):
-        artefact = draw(noise, INFO, TRUE, seed)
+        artefact = draw(noise, TRAIN, seed)
         assert artefact.nominal is not None
         for label in range(CLASSES):
             counts = np.bincount(artefact.labels[label == TRUE], minlength=CLASSES)
@@ -85,20 +87,20 @@ def test_exclusive_noise_is_wrong_at_exactly_its_rate() -> None:
 
 
 def test_clean_changes_nothing() -> None:
-    assert np.array_equal(draw(Clean(), INFO, TRUE, 7).labels, TRUE)
+    assert np.array_equal(draw(Clean(), TRAIN, 7).labels, TRUE)
 
 
 def test_the_same_seed_gives_the_same_labels_whatever_was_drawn_before() -> None:
-    first = draw(Symmetric(rate=0.4), INFO, TRUE, 11)
+    first = draw(Symmetric(rate=0.4), TRAIN, 11)
     np.random.default_rng(5).random(100)
-    draw(PairFlip(rate=0.2), INFO, TRUE, 3)
+    draw(PairFlip(rate=0.2), TRAIN, 3)
     np.random.seed(0)  # noqa: NPY002 - the global generator must not matter
-    assert draw(Symmetric(rate=0.4), INFO, TRUE, 11).sha == first.sha
+    assert draw(Symmetric(rate=0.4), TRAIN, 11).sha == first.sha
 
 
 def test_drawing_leaves_the_global_generator_alone() -> None:
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    draw(Symmetric(rate=0.4), INFO, TRUE, 11)
+    draw(Symmetric(rate=0.4), TRAIN, 11)
     assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
@@ -117,23 +119,23 @@ def test_an_artefact_is_frozen_on_disk(tmp_path: Any) -> None:
     class Drifting(Symmetric):
         """As if numpy's generator had changed between two releases."""
 
-        def corrupt(self, labels: Any, data: DataInfo, rng: Any) -> Any:
-            return (labels + 1) % CLASSES
+        def corrupt(self, train: TrainingSet, rng: Any) -> Any:
+            return (train.labels + 1) % CLASSES
 
     store = ArtefactStore(tmp_path)
     params = {"rate": 0.4, "convention": "exclusive"}
-    first = store.get(Symmetric(rate=0.4), params, "s", INFO, TRUE, 0)
-    second = store.get(Drifting(rate=0.4), params, "s", INFO, TRUE, 0)
+    first = store.get(Symmetric(rate=0.4), params, "s", TRAIN, 0)
+    second = store.get(Drifting(rate=0.4), params, "s", TRAIN, 0)
     assert second.sha == first.sha
     assert np.array_equal(second.labels, first.labels)
 
 
 def test_a_damaged_artefact_is_drawn_again(tmp_path: Any) -> None:
     store = ArtefactStore(tmp_path)
-    first = store.get(PairFlip(rate=0.4), {"rate": 0.4}, "s", INFO, TRUE, 0)
+    first = store.get(PairFlip(rate=0.4), {"rate": 0.4}, "s", TRAIN, 0)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:100])
-    assert store.get(PairFlip(rate=0.4), {"rate": 0.4}, "s", INFO, TRUE, 0).sha == first.sha
+    assert store.get(PairFlip(rate=0.4), {"rate": 0.4}, "s", TRAIN, 0).sha == first.sha
 
 
 def test_realised_matrix_counts_given_labels_by_true_class() -> None:
@@ -146,13 +148,13 @@ class ByImage(Noise):
 
     name = "by-image"
 
-    def corrupt(self, labels: Any, data: DataInfo, rng: Any) -> Any:
+    def corrupt(self, train: TrainingSet, rng: Any) -> Any:
         """Every second label becomes the first class."""
-        return np.where(np.arange(len(labels)) % 2, labels, 0)
+        return np.where(train.index % 2, train.labels, 0)
 
 
 def test_a_noise_without_a_matrix_has_only_a_realised_one() -> None:
-    artefact = draw(ByImage(), INFO, TRUE, 0)
+    artefact = draw(ByImage(), TRAIN, 0)
     assert artefact.nominal is None
     np.testing.assert_allclose(artefact.matrix.sum(axis=1), 1)
 
@@ -162,7 +164,7 @@ def test_a_noise_that_describes_nothing_is_told_what_to_define() -> None:
         name = "nothing"
 
     with pytest.raises(TypeError, match=r"neither transition_matrix\(\) nor corrupt\(\)"):
-        draw(Nothing(), INFO, TRUE, 0)
+        draw(Nothing(), TRAIN, 0)
 
 
 def test_an_error_inside_a_matrix_is_not_taken_for_having_none() -> None:
@@ -171,7 +173,7 @@ def test_an_error_inside_a_matrix_is_not_taken_for_having_none() -> None:
             raise NotImplementedError("one branch is missing")
 
     with pytest.raises(NotImplementedError, match="one branch"):
-        draw(Unfinished(), INFO, TRUE, 0)
+        draw(Unfinished(), TRAIN, 0)
 
 
 def test_cifar10_map_has_the_five_published_confusions() -> None:
