@@ -58,9 +58,9 @@ class NoiseSubject(Subject):
             "check",
         )
 
-    @cached_property
+    @property
     def train(self) -> FixtureTrainingSet:
-        """``PER_CLASS`` samples of each class."""
+        """``PER_CLASS`` samples of each class, anew each time: a plugin may spoil them."""
         return FixtureTrainingSet(self.data, PER_CLASS)
 
     @property
@@ -207,11 +207,9 @@ def leaves_globals_alone(subject: NoiseSubject) -> str:
 
 def leaves_source_alone(subject: NoiseSubject) -> str:
     """Guards the true labels: they are what accuracy is measured against."""
-    source = subject.labels.copy()
-    subject.draw()
-    changed = not np.array_equal(source, subject.labels)
-    subject.labels[:] = source
-    if changed:
+    train = subject.train
+    subject.new().corrupt(train, np.random.default_rng(0))
+    if not np.array_equal(train.labels, subject.labels):
         raise subject.failed(
             "corrupt() changes the true labels it is given; start from train.labels.copy()",
             "corrupt",

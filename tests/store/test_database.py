@@ -170,7 +170,8 @@ def test_the_check_finds_results_that_do_not_add_up(empty: Path) -> None:
     connection.executescript(
         """
         INSERT INTO datasets VALUES ('f', 'digits', 'digits', 10, 5, '[]', '[]', 1);
-        INSERT INTO artefacts VALUES ('a', 'f', 1.5, '[]', NULL, x'00');
+        INSERT INTO artefacts (artefact_sha, fingerprint, realised_rate, matrix, labels)
+          VALUES ('a', 'f', 1.5, '[]', x'00');
         INSERT INTO protocols VALUES ('p', '{}');
         INSERT INTO trainings VALUES (1, 'k1', 'f', 'a', 'p', 'ce', '{}', 's', 0, '{}');
         INSERT INTO evaluations VALUES ('e', 1, 'lip', '{}', 's', 0.5, 0.5, 4, 10, 0.1,
