@@ -152,7 +152,9 @@ class Run(Protocol):
     batch_size: int
     device: torch.device
     labels: Tensor
-    """Given training labels ``(n,)`` int64, on the device."""
+    """Given training labels ``(n,)`` int64, on the device; -1 where a label is a candidate set."""
+    candidates: Tensor
+    """``(n, C)`` float32: 1 where a label may be the true one; one-hot for single labels."""
     known: Knowledge
     draws: torch.Generator
     """CPU generator that starts anew with every epoch (and for ``setup``): for a method's draws."""
@@ -177,6 +179,10 @@ class Run(Protocol):
         RandAugment and cutout (declare ``uses = {"strong_augmentation"}``); samples that are no
         images are the same in all three.
         """
+        ...
+
+    def raw(self, x: Tensor) -> Tensor:
+        """Inputs as the data set has them, from normalised ones, for a scaling of one's own."""
         ...
 
     def step(self, loss: Tensor) -> None:
@@ -232,6 +238,8 @@ class Method(Plugin):
     """
 
     family: ClassVar[str] = "other"
+    learns_from: ClassVar[str] = "labels"
+    """``labels``: one a sample; ``candidates``: sets of labels that may be true, or single ones."""
     knows: ClassVar[frozenset[str]] = frozenset()
     knows_if: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Knowledge -> the parameter values without which it is not needed, and not given."""
@@ -284,9 +292,7 @@ class Method(Plugin):
 
     def label_belief(self) -> Tensor:
         """What the method now believes the training labels are: ``(n, C)``, rows sum to 1."""
-        import torch.nn.functional as F
-
-        return F.one_hot(self.run.labels, self.run.n_classes).float()
+        return self.run.candidates / self.run.candidates.sum(1, keepdim=True)
 
     def state_dict(self) -> dict[str, Any]:
         """All state, as plain containers of tensors."""
@@ -370,12 +376,19 @@ class Split:
             still lines up with released label files.
         given: labels that annotators gave ``(n,)`` int64, of training samples whose true ones are
             known beside them; None for most data sets.
+        candidates: sets of labels that may be the true one ``(n, C)`` bool, of training samples
+            that came with such sets; None for most data sets.
+        folds: ``(n, F)`` uint8, for a data set that is one pool of samples with F official splits:
+            1 in the training samples of a split, 2 in its test samples, 0 in neither. The pool is
+            then the train split, and the test split is empty.
     """
 
     inputs: np.ndarray[Any, Any]
     labels: np.ndarray[Any, Any]
     index: np.ndarray[Any, Any]
     given: np.ndarray[Any, Any] | None = None
+    candidates: np.ndarray[Any, Any] | None = None
+    folds: np.ndarray[Any, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -389,6 +402,9 @@ class DataInfo:
         truth: False when the true training labels are not known, so that ``Split.labels`` are
             those that annotators gave.
         given: True when annotators' labels are there beside the true ones.
+        partial: True when training samples came with candidate sets.
+        n_folds: number of official splits of one pool, of which the seed chooses one; else 0, and
+            ``n_train`` and ``n_test`` are those of the first.
         title: what to show for the name.
     """
 
@@ -401,6 +417,8 @@ class DataInfo:
     full: bool = True
     truth: bool = True
     given: bool = False
+    partial: bool = False
+    n_folds: int = 0
     title: str = ""
 
     @property
@@ -452,6 +470,11 @@ class TrainingSet(Protocol):
     @property
     def given(self) -> np.ndarray[Any, Any] | None:
         """Annotators' labels ``(n,)`` int64 where ``info.given``."""
+        ...
+
+    @property
+    def candidates(self) -> np.ndarray[Any, Any] | None:
+        """Candidate sets ``(n, C)`` bool where ``info.partial``."""
         ...
 
     @property
@@ -530,6 +553,15 @@ class Noise(Plugin):
         cumulative[:, -1] = 1.0
         drawn = rng.random(len(train.labels))
         return np.asarray((drawn[:, None] >= cumulative[train.labels]).sum(axis=1), dtype=np.int64)
+
+    def candidates(
+        self, train: TrainingSet, rng: np.random.Generator
+    ) -> np.ndarray[Any, Any] | None:
+        """Candidate sets ``(n, C)`` bool instead of labels; None, the default, for single labels.
+
+        Every set holds at least one label. Asked before ``corrupt``, which is then not called.
+        """
+        return None
 
     def replace(self, train: TrainingSet, rng: np.random.Generator) -> Foreign | None:
         """Inputs to put in the place of some samples; called after ``corrupt``, None by default."""

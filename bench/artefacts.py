@@ -48,6 +48,11 @@ class PreparedTrainingSet:
         return self.prepared.train.given
 
     @property
+    def candidates(self) -> Array | None:
+        """Candidate sets that came with the data."""
+        return self.prepared.train.candidates
+
+    @property
     def index(self) -> Array:
         """Canonical positions."""
         return self.prepared.train.index

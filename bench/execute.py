@@ -101,7 +101,7 @@ def build_session(
         PluginError: a plugin's code is not what was planned.
     """
     dataset = registry.bind("dataset", spec.dataset, spec.dataset_params)
-    prepared = load(dataset, data_dir, registry)
+    prepared = load(dataset, data_dir, registry).at(spec.seed)
     if prepared.info.fingerprint != spec.fingerprint:
         raise DataError(
             f"{spec.dataset} changed since the plan was made (fingerprint "

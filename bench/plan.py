@@ -81,6 +81,7 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
     excluded: list[Excluded] = []
     for info, dataset in zip(data, suite.datasets, strict=True):
         source = _NoiseSource(info, registry, data_dir)
+        _check_folds(info, suite.seeds)
         for noise in suite.noises:
             drawn = source.draw(noise, suite.seeds)
             if isinstance(drawn, str):
@@ -97,7 +98,13 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
                     )
                     continue
                 params = _method_params(suite, item, dataset.name, noise.name, registry)
-                told = registry.get("method", item.name).told(params)
+                method = registry.get("method", item.name)
+                partial = drawn[0].content.candidates is not None
+                if partial and method.declared["learns_from"] == "labels":
+                    reason = "learns from one label a sample, and these are candidate sets"
+                    excluded.append(Excluded(info.label, label, method_label, reason))
+                    continue
+                told = method.told(params)
                 if told and not info.truth:
                     reason = f"is told the {told[0]}, which nobody knows of {info.label}"
                     excluded.append(Excluded(info.label, label, method_label, reason))
@@ -274,6 +281,15 @@ def _check_rules(suite: Suite, refiners: Mapping[str, Named], registry: Registry
             )
 
 
+def _check_folds(info: DataInfo, seeds: tuple[int, ...]) -> None:
+    """Two seeds of one official split would count one result twice."""
+    if info.n_folds and len({seed % info.n_folds for seed in seeds}) < len(seeds):
+        raise SpecError(
+            f"{info.label} has {info.n_folds} official splits, of which the seed chooses one; the "
+            f"seeds {', '.join(map(str, seeds))} repeat some. Use seeds: {info.n_folds} or fewer"
+        )
+
+
 class _NoiseSource:
     """Draws artefacts of one data set; reads its arrays only when something must be drawn."""
 
@@ -296,7 +312,7 @@ class _NoiseSource:
             check_noise(noise, self._info)
             for seed in seeds:
                 content = artefact_of(
-                    item.name, params, seed, self._prepared, self._registry, self._data_dir
+                    item.name, params, seed, self._prepared.at(seed), self._registry, self._data_dir
                 )
                 spec = NoiseSpec(item.name, noise.describe(), params, info.source_sha, content.sha)
                 drawn.append(Artefact(self._info, spec, seed, content))

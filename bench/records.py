@@ -95,10 +95,13 @@ class EpochRecord:
         train_loss: mean over the epoch, as the method reports it.
         fit_given: accuracy on training samples against the labels as given.
         fit_true: accuracy on the same samples against the true labels (audit only).
-        noisy_val_accuracy: on the held-out samples against their given labels.
+        noisy_val_accuracy: on the held-out samples against their given labels; for candidate sets
+            the covering rate, the share of predictions inside the set.
         test_accuracy: on the clean test set; selects nothing.
         lr: learning rate during the epoch.
         wall_s: seconds since the training started.
+        approximated_accuracy: on held-out candidate sets, the mean probability of the prediction
+            among the candidates (Wang et al., ICLR 2025); None for single labels.
     """
 
     epoch: int
@@ -109,6 +112,7 @@ class EpochRecord:
     test_accuracy: float
     lr: float
     wall_s: float
+    approximated_accuracy: float | None = None
 
 
 @dataclass(frozen=True)

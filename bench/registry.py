@@ -234,7 +234,17 @@ def _kind_of(cls: type[Plugin]) -> str:
 
 DECLARED = {
     "method": (
-        *("family", "knows", "knows_if", "uses", "n_networks", "cost", "paper_params", "predicts"),
+        *(
+            "family",
+            "learns_from",
+            "knows",
+            "knows_if",
+            "uses",
+            "n_networks",
+            "cost",
+            "paper_params",
+            "predicts",
+        ),
     ),
     "dataset": ("class_names", "official_size", "bundled", "truth"),
     "noise": ("needs_truth",),
@@ -268,6 +278,9 @@ def _check_declared(cls: type[Plugin], declared: dict[str, Any]) -> None:
         for name in declared.get(attribute, ()):
             if name not in valid:
                 raise PluginError(f"{cls.name}: {attribute} has {name!r}{nearest(name, valid)}")
+    source = declared.get("learns_from", "labels")
+    if source not in ("labels", "candidates"):
+        raise PluginError(f"{cls.name}: learns_from is {source!r}; it is labels or candidates")
     for condition in declared.get("knows_if", {}).values():
         for key in condition.keys() - cls.parameters().keys():
             raise PluginError(f"{cls.name}: knows_if names {key!r}, which is no parameter")

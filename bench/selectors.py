@@ -33,12 +33,16 @@ def last10(epochs: Sequence[EpochRecord]) -> Selected | None:
 
 
 def best_noisy_val(epochs: Sequence[EpochRecord]) -> Selected | None:
-    """The epoch with the best held-out accuracy on given labels; the later one of equals."""
-    measured = [e for e in epochs if e.noisy_val_accuracy is not None]
-    if not measured:
-        return None
-    best = max(measured, key=lambda e: (e.noisy_val_accuracy or 0.0, e.epoch))
-    return Selected(best.epoch, best.test_accuracy)
+    """The epoch with the best held-out accuracy on given labels; the later one of equals.
+
+    Where labels are candidate sets this is the covering rate.
+    """
+    return _best(epochs, lambda epoch: epoch.noisy_val_accuracy)
+
+
+def best_approximated(epochs: Sequence[EpochRecord]) -> Selected | None:
+    """The epoch with the best approximated accuracy on held-out candidate sets."""
+    return _best(epochs, lambda epoch: epoch.approximated_accuracy)
 
 
 def oracle_best_test(epochs: Sequence[EpochRecord]) -> Selected | None:
@@ -49,9 +53,20 @@ def oracle_best_test(epochs: Sequence[EpochRecord]) -> Selected | None:
     return Selected(best.epoch, best.test_accuracy)
 
 
+def _best(
+    epochs: Sequence[EpochRecord], measure: Callable[[EpochRecord], float | None]
+) -> Selected | None:
+    measured = [(value, e.epoch, e) for e in epochs if (value := measure(e)) is not None]
+    if not measured:
+        return None
+    _, _, best = max(measured, key=lambda item: item[:2])
+    return Selected(best.epoch, best.test_accuracy)
+
+
 SELECTORS: dict[str, Selector] = {
     "last": last,
     "last10": last10,
     "best-noisy-val": best_noisy_val,
+    "best-approximated": best_approximated,
     "oracle-best-test": oracle_best_test,
 }

@@ -39,6 +39,14 @@ class FixtureTrainingSet:
         return given
 
     @cached_property
+    def candidates(self) -> Array | None:
+        """The true label and the next one, where samples come with candidate sets."""
+        if not self.info.partial:
+            return None
+        sets = np.eye(self.info.n_classes, dtype=bool)[self.labels]
+        return sets | np.roll(sets, 1, axis=1)
+
+    @cached_property
     def index(self) -> Array:
         """The samples are the whole canonical set."""
         return np.arange(len(self.labels))
@@ -66,4 +74,5 @@ class FixtureTrainingSet:
     def other(self, dataset: str) -> tuple[str, Array]:
         """Uniform noise, as many images as there are samples."""
         rng = np.random.default_rng(2)
-        return "f" * 64, rng.integers(0, 256, self.inputs.shape).astype(np.uint8)
+        images = rng.integers(0, 256, self.inputs.shape)
+        return "f" * 64, np.asarray(images, dtype=np.uint8)

@@ -20,6 +20,8 @@ def validate(name: str, train: Split, test: Split, class_names: tuple[str, ...])
         raise DataError(f"{name}: needs two or more classes, each with a name of its own")
     for part, split in (("train", train), ("test", test)):
         n = len(split.labels)
+        if train.folds is not None and part == "test" and not n:
+            continue
         if not n:
             raise DataError(f"{name}: the {part} split has no samples")
         if len(split.inputs) != n or len(split.index) != n:
@@ -39,6 +41,7 @@ def validate(name: str, train: Split, test: Split, class_names: tuple[str, ...])
                 raise DataError(f"{name}: given labels belong to training samples, one to each")
             if split.given.min() < 0 or split.given.max() >= len(class_names):
                 raise DataError(f"{name}: a given label is outside 0..{len(class_names) - 1}")
+        _validate_candidates(name, part, split, len(class_names))
         if split.index.min() < 0 or len(np.unique(split.index)) != n:
             raise DataError(f"{name}: the {part} index has a negative or repeated position")
     if train.inputs.shape[1:] != test.inputs.shape[1:]:
@@ -48,3 +51,26 @@ def validate(name: str, train: Split, test: Split, class_names: tuple[str, ...])
 def _validate_integers(what: str, values: np.ndarray[Any, Any]) -> None:
     if values.dtype != np.int64 or values.ndim != 1:
         raise DataError(f"{what} must be (n,) int64, not {values.shape} {values.dtype}")
+
+
+def _validate_candidates(name: str, part: str, split: Split, n_classes: int) -> None:
+    n, sets, folds = len(split.labels), split.candidates, split.folds
+    if sets is not None:
+        if part == "test" or sets.shape != (n, n_classes) or sets.dtype != np.bool_:
+            raise DataError(
+                f"{name}: candidate sets must be ({n}, {n_classes}) bool, of training samples only"
+            )
+        empty = np.flatnonzero(~sets.any(axis=1))
+        if len(empty):
+            raise DataError(
+                f"{name}: the candidate set of training sample {empty[0]} is empty "
+                f"({len(empty)} such)"
+            )
+    if folds is not None:
+        if part == "test" or folds.ndim != 2 or len(folds) != n or folds.dtype != np.uint8:
+            raise DataError(f"{name}: folds must be ({n}, F) uint8, of a pool of samples")
+        for fold, column in enumerate(folds.T):
+            if not ((column == 1).any() and (column == 2).any()) or column.max() > 2:
+                raise DataError(
+                    f"{name}: split {fold} must mark training samples with 1, test samples with 2"
+                )

@@ -25,6 +25,8 @@ from bench.identity import axis_seed, content_sha
 
 Array = np.ndarray[Any, Any]
 
+NONE = -1
+"""The given label of a sample that has a candidate set instead."""
 OPEN = -1
 """The true label of an input that belongs to none of the classes."""
 
@@ -42,6 +44,9 @@ class NoiseArtefact:
             true classes and sum to 1; None where nobody knows the true ones.
         nominal: the matrix that was asked for, where the noise has one.
         foreign: inputs that replace samples, where the noise does that.
+        candidates: sets of labels that may be true ``(n, C)`` bool, where the noise gives them;
+            ``labels`` are then -1, ``rate`` is the share of sets that lack the true label, and
+            there is no matrix.
     """
 
     sha: str
@@ -50,6 +55,7 @@ class NoiseArtefact:
     matrix: Array | None
     nominal: Array | None
     foreign: Foreign | None = None
+    candidates: Array | None = None
 
     @property
     def open_rate(self) -> float:
@@ -84,7 +90,10 @@ def draw(noise: Noise, train: TrainingSet, noise_seed: int) -> NoiseArtefact:
     """
     check(noise, train.info)
     rng = np.random.default_rng(noise_seed)
-    given = _labels(noise, np.asarray(noise.corrupt(train, rng)), train.info)
+    sets = noise.candidates(train, rng)
+    if sets is not None:
+        return _artefact(train, _no_labels(sets), None, None, _sets(noise, sets, train))
+    given = _labels(noise, np.asarray(noise.corrupt(train, rng)), train)
     foreign = noise.replace(train, rng)
     if foreign is not None:
         check_foreign(noise, foreign, train)
@@ -106,15 +115,36 @@ def check(noise: Noise, data: DataInfo) -> None:
     noise.check(data)
 
 
-def _labels(noise: Noise, given: Array, data: DataInfo) -> Array:
-    if given.shape != (data.n_train,) or given.dtype.kind not in "iu":
+def _labels(noise: Noise, given: Array, train: TrainingSet) -> Array:
+    data, shape = train.info, train.labels.shape
+    if given.shape != shape or given.dtype.kind not in "iu":
         raise PluginError(
-            f"noise {noise.name!r}: corrupt() must return {(data.n_train,)} integers, "
+            f"noise {noise.name!r}: corrupt() must return {shape} integers, "
             f"not {given.shape} {given.dtype}"
         )
     if given.min() < 0 or given.max() >= data.n_classes:
         raise PluginError(f"noise {noise.name!r}: a label is outside 0..{data.n_classes - 1}")
     return given.astype(np.int64)
+
+
+def _no_labels(sets: Array) -> Array:
+    return np.full(len(sets), NONE, dtype=np.int64)
+
+
+def _sets(noise: Noise, sets: Array, train: TrainingSet) -> Array:
+    shape = (len(train.labels), train.info.n_classes)
+    if sets.shape != shape or sets.dtype != np.bool_:
+        raise PluginError(
+            f"noise {noise.name!r}: candidates() must return {shape} bool, "
+            f"not {sets.shape} {sets.dtype}"
+        )
+    empty = np.flatnonzero(~sets.any(axis=1))
+    if len(empty):
+        raise PluginError(
+            f"noise {noise.name!r}: the candidate set of sample {empty[0]} is empty "
+            f"({len(empty)} such)"
+        )
+    return sets
 
 
 def check_foreign(noise: Noise, foreign: Foreign, train: TrainingSet) -> None:
@@ -124,7 +154,7 @@ def check_foreign(noise: Noise, foreign: Foreign, train: TrainingSet) -> None:
         rows.dtype != np.int64
         or rows.ndim != 1
         or (np.diff(rows) <= 0).any()
-        or (len(rows) and not 0 <= rows[0] <= rows[-1] < train.info.n_train)
+        or (len(rows) and not 0 <= rows[0] <= rows[-1] < len(train.labels))
     ):
         raise PluginError(
             f"noise {noise.name!r}: replace() must name ascending rows of the training set, int64"
@@ -137,14 +167,19 @@ def check_foreign(noise: Noise, foreign: Foreign, train: TrainingSet) -> None:
 
 
 def _artefact(
-    train: TrainingSet, given: Array, nominal: Array | None, foreign: Foreign | None
+    train: TrainingSet,
+    given: Array,
+    nominal: Array | None,
+    foreign: Foreign | None,
+    sets: Array | None = None,
 ) -> NoiseArtefact:
-    artefact = NoiseArtefact(
-        labels_sha(train.info.fingerprint, given, foreign), given, None, None, nominal, foreign
-    )
+    sha = labels_sha(train.info.fingerprint, given, foreign, sets)
+    artefact = NoiseArtefact(sha, given, None, None, nominal, foreign, sets)
     true = artefact.true(train, known=train.info.truth)
     if true is None:
         return artefact
+    if sets is not None:
+        return dataclasses.replace(artefact, rate=float((~sets[np.arange(len(true)), true]).mean()))
     closed = true != OPEN
     return dataclasses.replace(
         artefact,
@@ -153,13 +188,17 @@ def _artefact(
     )
 
 
-def labels_sha(fingerprint: str, labels: Array, foreign: Foreign | None = None) -> str:
-    """Identity of an artefact: the data set, the labels themselves, and foreign inputs."""
+def labels_sha(
+    fingerprint: str, labels: Array, foreign: Foreign | None = None, sets: Array | None = None
+) -> str:
+    """Identity of an artefact: the data set, the labels themselves, foreign inputs, and sets."""
     digest = hashlib.sha256(fingerprint.encode())
     digest.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
     if foreign is not None:
         digest.update(np.ascontiguousarray(foreign.rows, dtype="<i8").tobytes())
         digest.update(np.ascontiguousarray(foreign.inputs).tobytes())
+    if sets is not None:
+        digest.update(np.packbits(sets).tobytes())
     return digest.hexdigest()
 
 
@@ -198,11 +237,12 @@ def _read(path: Path, train: TrainingSet) -> NoiseArtefact | None:
             foreign = None
             if "rows" in saved:
                 foreign = Foreign(saved["rows"], saved["inputs"])
+            sets = saved.get("candidates")
             if labels.shape != train.labels.shape or str(saved["sha"]) != labels_sha(
-                train.info.fingerprint, labels, foreign
+                train.info.fingerprint, labels, foreign, sets
             ):
                 return None
-            return _artefact(train, labels, nominal if nominal.size else None, foreign)
+            return _artefact(train, labels, nominal if nominal.size else None, foreign, sets)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
@@ -213,11 +253,14 @@ def _write(path: Path, artefact: NoiseArtefact) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
         with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(
-                file,
-                labels=artefact.labels,
-                sha=np.array(artefact.sha),
-                nominal=np.empty(0) if artefact.nominal is None else artefact.nominal,
-                **(vars(artefact.foreign) if artefact.foreign else {}),
-            )
+            arrays: dict[str, Any] = {
+                "labels": artefact.labels,
+                "sha": np.array(artefact.sha),
+                "nominal": np.empty(0) if artefact.nominal is None else artefact.nominal,
+            }
+            if artefact.foreign is not None:
+                arrays |= vars(artefact.foreign)
+            if artefact.candidates is not None:
+                arrays["candidates"] = artefact.candidates
+            np.savez_compressed(file, **arrays)
         os.replace(temporary, path)

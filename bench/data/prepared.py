@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 
 PARTS = ("train", "test")
 ARRAYS = ("inputs", "labels", "index")
-GIVEN = "given"
-"""An array that only some training splits have."""
+EXTRAS = ("given", "candidates", "folds")
+"""Arrays that only some training splits have."""
 CONTENTS = Contents(
-    written=frozenset({"meta.json", *(f"{p}_{a}.npy" for p in PARTS for a in (*ARRAYS, GIVEN))}),
+    written=frozenset({"meta.json", *(f"{p}_{a}.npy" for p in PARTS for a in (*ARRAYS, *EXTRAS))}),
     kept=frozenset({"noise", "posterior"}),
 )
 """Noise artefacts carry the fingerprint they belong to, so they stay when the arrays change."""
@@ -43,6 +43,19 @@ class Prepared:
     info: DataInfo
     train: Split
     test: Split
+
+    def at(self, seed: int) -> Prepared:
+        """The official split of a pool that belongs to a seed (modulo their number), else itself.
+
+        Sizes in ``info`` become those of the split.
+        """
+        if self.train.folds is None:
+            return self
+        fold = self.train.folds[:, seed % self.info.n_folds]
+        train, test = (_rows(self.train, np.flatnonzero(fold == part)) for part in (1, 2))
+        test = replace(test, given=None, candidates=None)
+        info = replace(self.info, n_train=len(train.labels), n_test=len(test.labels))
+        return Prepared(info, train, test)
 
 
 def folder(name: str, data_dir: Path) -> Path:
@@ -109,6 +122,8 @@ def described(name: str, data_dir: Path, registry: Registry) -> DataInfo:
             full=official is None or sizes == tuple(official),
             truth=bool(declared["truth"] and meta.get("truth", True)),
             given=bool(meta.get("given", False)),
+            partial=bool(meta.get("partial", False)),
+            n_folds=int(meta.get("n_folds", 0)),
             title=str(meta.get("title", "")),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -194,6 +209,8 @@ def write(
         "class_names": list(class_names),
         "shape": list(shape),
         **({"given": True} if train.given is not None else {}),
+        **({"partial": True} if train.candidates is not None else {}),
+        **({"n_folds": train.folds.shape[1]} if train.folds is not None else {}),
         **({"title": title} if title else {}),
     }
 
@@ -207,7 +224,7 @@ def write(
             found = fingerprint(*_read_arrays(place), class_names)
         except (OSError, ValueError, DataError):
             return False
-        return found == meta["fingerprint"]
+        return bool(found == meta["fingerprint"])
 
     with staged(place, CONTENTS, same) as stage:
         for part, split in zip(PARTS, (train, test), strict=True):
@@ -228,7 +245,7 @@ def fingerprint(train: Split, test: Split, class_names: tuple[str, ...]) -> str:
 
 
 def _arrays(split: Split) -> tuple[str, ...]:
-    return ARRAYS if split.given is None else (*ARRAYS, GIVEN)
+    return (*ARRAYS, *(extra for extra in EXTRAS if getattr(split, extra) is not None))
 
 
 def missing(name: str, data_dir: Path) -> str:
@@ -283,11 +300,23 @@ def _build_bundled(name: str, data_dir: Path, registry: Registry, reason: DataEr
     return build(name, data_dir, registry)
 
 
+def _rows(split: Split, rows: np.ndarray[Any, Any]) -> Split:
+    """Some samples of a pool, without its folds."""
+    arrays = {array: getattr(split, array)[rows] for array in _arrays(split) if array != "folds"}
+    return Split(**arrays)
+
+
 def _sizes(train: Split, test: Split) -> tuple[int, int, tuple[int, ...]]:
-    """Both sizes, and the shape of one sample as a network sees it: ``(c, h, w)`` or ``(d,)``."""
+    """Both sizes (of a pool's first split), and the shape of one sample as a network sees it.
+
+    ``(c, h, w)`` or ``(d,)``.
+    """
     shape = tuple(int(side) for side in train.inputs.shape[1:])
     if len(shape) == 3:
         shape = (shape[2], shape[0], shape[1])
+    if train.folds is not None:
+        first = train.folds[:, 0]
+        return int((first == 1).sum()), int((first == 2).sum()), shape
     return len(train.labels), len(test.labels), shape
 
 
@@ -295,8 +324,8 @@ def _read_arrays(place: Path) -> tuple[Split, Split]:
     splits = []
     for part in PARTS:
         arrays = {array: place / f"{part}_{array}.npy" for array in ARRAYS}
-        if (place / f"{part}_{GIVEN}.npy").exists():
-            arrays[GIVEN] = place / f"{part}_{GIVEN}.npy"
+        extras = {extra: place / f"{part}_{extra}.npy" for extra in EXTRAS}
+        arrays |= {extra: path for extra, path in extras.items() if path.exists()}
         loaded = {}
         for array, path in arrays.items():
             try:

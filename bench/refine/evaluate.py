@@ -80,7 +80,7 @@ def _collect_head(session: Session, network: object, belief: Tensor | None) -> H
     n = session.run.n
     zero = {"dtype": torch.float64, "device": session.device}
     gram, total = torch.zeros(q, q, **zero), torch.zeros(q, **zero)  # type: ignore[call-overload]
-    targets = {"given": torch.nn.functional.one_hot(session.run.labels, n_classes)}
+    targets = {"given": session.run.candidates}
     if belief is not None:
         targets["belief"] = belief
     cross = {name: torch.zeros(q, n_classes, **zero) for name in targets}  # type: ignore[call-overload]
@@ -161,7 +161,7 @@ def _accuracies(
             (p * path.scale[position].float()) @ path.right.float().T + path.bias[position].float()
             for p, path in zip(projected, paths, strict=True)
         )
-        hits.append((logits.argmax(1) == labelled.labels).sum())  # type: ignore[union-attr]
+        hits.append(labelled.hits(logits.argmax(1)).sum())  # type: ignore[union-attr]
     return [int(count) / len(labelled.labels) for count in torch.stack(hits).tolist()]
 
 

@@ -58,6 +58,7 @@ class RunContext:
         *,
         inputs: Tensor,
         labels: Tensor,
+        candidates: Tensor,
         n_classes: int,
         protocol: Protocol,
         normaliser: Normaliser,
@@ -72,6 +73,7 @@ class RunContext:
         self.batch_size = protocol.batch_size
         self.device = labels.device
         self.labels = labels
+        self.candidates = candidates
         self.known = known
         self.samples = 0
         self.draws = torch.Generator()
@@ -150,6 +152,10 @@ class RunContext:
         if kind == "strong":
             return self._normalise(self._strong.take(index, self.draws))
         raise ValueError(f"unknown view {kind!r}; there are plain, weak and strong")
+
+    def raw(self, x: Tensor) -> Tensor:
+        """Inputs as the data set has them, from normalised ones; to rounding."""
+        return x * self._normalise.std + self._normalise.mean
 
     def generator(self, *parts: int | str) -> torch.Generator:
         """A seeded CPU generator for a method's own draws; equal parts, equal draws."""

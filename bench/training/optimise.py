@@ -22,6 +22,8 @@ class Trainer:
         self._protocol = protocol
         self._modules = tuple(modules)
         self._parameters = [p for module in self._modules for p in module.parameters()]
+        if not self._parameters:  # a method that solves for its weights; optimisers refuse none
+            self._parameters = [Parameter(torch.zeros(0))]
         self._optimiser = build_optimiser(protocol.optimiser, self._parameters)
         self.forget()
         self.reschedule(protocol.epochs if epochs is None else epochs)

@@ -41,10 +41,32 @@ class Diverged(BenchError):
 
 @dataclass(frozen=True)
 class LabelledTensors:
-    """Inputs on the device with one kind of labels."""
+    """Inputs on the device with one kind of labels.
+
+    Attributes:
+        inputs: as prepared.
+        labels: ``(n,)`` int64; -1 where there are candidate sets instead.
+        candidates: ``(n, C)`` bool, where labels are sets.
+    """
 
     inputs: Tensor
     labels: Tensor
+    candidates: Tensor | None = None
+
+    def hits(self, guess: Tensor) -> Tensor:
+        """``(n,)`` bool: the predicted class ``(n,)`` is the label, or one of the candidates."""
+        if self.candidates is None:
+            return guess == self.labels
+        return self.candidates.gather(1, guess[:, None])[:, 0]
+
+    def accuracy(self, guess: Tensor) -> float:
+        """Share of hits."""
+        return int(self.hits(guess).sum()) / len(self.labels)
+
+    def at(self, rows: Tensor | slice) -> LabelledTensors:
+        """Some of the samples."""
+        sets = None if self.candidates is None else self.candidates[rows]
+        return LabelledTensors(self.inputs[rows], self.labels[rows], sets)
 
 
 class Session:
@@ -95,8 +117,12 @@ class Session:
         given = torch.from_numpy(artefact.labels).to(device)
         true = None if known is None else torch.from_numpy(known).to(device)
         rows, held_rows = (torch.from_numpy(part).to(device) for part in (kept, held))
-        self.train_given = LabelledTensors(inputs[rows], given[rows])
-        self.noisy_val = LabelledTensors(inputs[held_rows], given[held_rows]) if len(held) else None
+        sets = None if artefact.candidates is None else artefact.candidates.copy()
+        everything = LabelledTensors(
+            inputs, given, None if sets is None else torch.from_numpy(sets).to(device)
+        )
+        self.train_given = everything.at(rows)
+        self.noisy_val = everything.at(held_rows) if len(held) else None
         self.test = LabelledTensors(
             to_device(test, device), torch.from_numpy(np.array(test.labels)).to(device)
         )
@@ -110,6 +136,7 @@ class Session:
         self.run = RunContext(
             inputs=self.train_given.inputs,
             labels=self.train_given.labels,
+            candidates=self._label_matrix(info.n_classes),
             n_classes=info.n_classes,
             protocol=protocol,
             normaliser=normaliser,
@@ -172,6 +199,12 @@ class Session:
         with evaluating(*self.networks, *self.method.predictors()):
             return self.run.in_blocks(inputs, self.method.logits)
 
+    def _label_matrix(self, n_classes: int) -> Tensor:
+        """``(n, C)`` float32 with 1 at every label that may be true."""
+        if self.train_given.candidates is not None:
+            return self.train_given.candidates.float()
+        return torch.nn.functional.one_hot(self.train_given.labels, n_classes).float()
+
     def _told(self, artefact: NoiseArtefact) -> dict[str, Any]:
         """What the method declared, and nothing else."""
         told: dict[str, Any] = {}
@@ -197,23 +230,27 @@ class Session:
 
     def _measure(self, train_loss: float, lr: float, started: float) -> EpochRecord:
         audit = slice(0, AUDIT_SAMPLES)
-        guess = self.logits(self.train_given.inputs[audit]).argmax(1)
+        audited = self.train_given.at(audit)
+        guess = self.logits(audited.inputs).argmax(1)
         test_logits = self.logits(self.test.inputs)
         if not bool(torch.isfinite(test_logits).all()):
             raise Diverged(f"the logits are not finite after epoch {self.epoch}")
-        val_accuracy = None
+        val_accuracy = approximated = None
         if self.noisy_val is not None:
-            val_guess = self.logits(self.noisy_val.inputs).argmax(1)
-            val_accuracy = _share(val_guess, self.noisy_val.labels)
+            val_logits = self.logits(self.noisy_val.inputs)
+            val_accuracy = self.noisy_val.accuracy(val_logits.argmax(1))
+            if self.noisy_val.candidates is not None:
+                approximated = approximated_accuracy(val_logits, self.noisy_val.candidates)
         return EpochRecord(
             epoch=self.epoch,
             train_loss=train_loss,
-            fit_given=_share(guess, self.train_given.labels[audit]),
+            fit_given=audited.accuracy(guess),
             fit_true=self._fit_true(guess, audit),
             noisy_val_accuracy=val_accuracy,
             test_accuracy=_share(test_logits.argmax(1), self.test.labels),
             lr=lr,
             wall_s=time.perf_counter() - started,
+            approximated_accuracy=approximated,
         )
 
     def _fit_true(self, guess: Tensor, audit: slice) -> float | None:
@@ -249,6 +286,20 @@ def _network_factory(
         )
 
     return build
+
+
+def approximated_accuracy(logits: Tensor, candidates: Tensor) -> float:
+    """Mean probability of the predicted class among the candidates, 0 outside them.
+
+    Wang et al., Realistic Evaluation of Deep Partial-Label Learning Algorithms, ICLR 2025: model
+    selection without true labels.
+
+    Args:
+        logits: ``(n, C)``.
+        candidates: ``(n, C)`` bool, at least one in each row.
+    """
+    inside = logits.masked_fill(~candidates, -torch.inf).softmax(1)
+    return float(inside.gather(1, logits.argmax(1, keepdim=True)).mean())
 
 
 def _share(guess: Tensor, labels: Tensor) -> float:
