@@ -405,6 +405,8 @@ class DataInfo:
         partial: True when training samples came with candidate sets.
         n_folds: number of official splits of one pool, of which the seed chooses one; else 0, and
             ``n_train`` and ``n_test`` are those of the first.
+        n_canonical: positions in the canonical training set, which a released label file has one
+            label for each of.
         title: what to show for the name.
     """
 
@@ -419,6 +421,7 @@ class DataInfo:
     given: bool = False
     partial: bool = False
     n_folds: int = 0
+    n_canonical: int = 0
     title: str = ""
 
     @property
@@ -440,6 +443,8 @@ class Dataset(Plugin):
     """Official names in the order of their ids; an import is checked against them."""
     official_size: ClassVar[tuple[int, int] | None] = None
     """(train, test) sizes of the full set; anything else is shown as a subset."""
+    canonical_size: ClassVar[int | None] = None
+    """Positions that ``Split.index`` of the training set counts in; ``official_size`` if None."""
     bundled: ClassVar[bool] = False
     """True when ``build`` needs no download."""
     truth: ClassVar[bool] = True
@@ -520,6 +525,8 @@ class Foreign:
 class Noise(Plugin):
     """Corrupts labels. Describe it by a transition matrix, or override ``corrupt``."""
 
+    files: ClassVar[Mapping[str, str]] = {}
+    """Released label files that it reads: short name for ``data import`` -> official file name."""
     needs_truth: ClassVar[bool] = True
     """False for labels that do not start from the true ones."""
 

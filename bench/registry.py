@@ -246,8 +246,8 @@ DECLARED = {
             "predicts",
         ),
     ),
-    "dataset": ("class_names", "official_size", "bundled", "truth"),
-    "noise": ("needs_truth",),
+    "dataset": ("class_names", "official_size", "canonical_size", "bundled", "truth"),
+    "noise": ("files", "needs_truth"),
     "refiner": ("uses_belief", "has_rank"),
     "backbone": (),
 }

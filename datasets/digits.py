@@ -23,6 +23,7 @@ class Digits(Dataset):
     paper = "Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI 1998"
     class_names = tuple(str(digit) for digit in range(10))
     official_size = (1437, 360)
+    canonical_size = 1797
     bundled = True
 
     def build(self, raw: Path) -> tuple[Split, Split, tuple[str, ...]]:

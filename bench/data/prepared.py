@@ -124,6 +124,7 @@ def described(name: str, data_dir: Path, registry: Registry) -> DataInfo:
             given=bool(meta.get("given", False)),
             partial=bool(meta.get("partial", False)),
             n_folds=int(meta.get("n_folds", 0)),
+            n_canonical=declared["canonical_size"] or (official or sizes)[0],
             title=str(meta.get("title", "")),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
