@@ -62,6 +62,11 @@ class NoiseArtefact:
         """Share of samples whose input is foreign."""
         return 0.0 if self.foreign is None else len(self.foreign.rows) / len(self.labels)
 
+    @property
+    def mean_set_size(self) -> float | None:
+        """Mean number of candidates; None for single labels."""
+        return None if self.candidates is None else float(self.candidates.sum(axis=1).mean())
+
     def true(self, train: TrainingSet | Split, *, known: bool) -> Array | None:
         """True labels ``(n,)`` int64, -1 where the input is foreign; None unless ``known``."""
         if not known:

@@ -275,6 +275,9 @@ UPDATE artefacts SET true_given = matrix;
 ALTER TABLE artefacts DROP COLUMN matrix;
 ALTER TABLE artefacts RENAME COLUMN true_given TO matrix;     -- NULL where nobody knows the truth
 ALTER TABLE artefacts ADD COLUMN open_rate REAL NOT NULL DEFAULT 0;  -- share of foreign inputs
+ALTER TABLE artefacts ADD COLUMN candidates BLOB;  -- zlib of packed bits, (n, C), for sets
+ALTER TABLE artefacts ADD COLUMN mean_set_size REAL;          -- of candidate sets
+ALTER TABLE epochs ADD COLUMN approximated_accuracy REAL;     -- on held-out candidate sets
 
 CREATE TABLE artefact_examples (  -- some wrongly labelled training images
   artefact_sha TEXT NOT NULL REFERENCES artefacts,
@@ -290,5 +293,5 @@ CREATE TABLE artefact_examples (  -- some wrongly labelled training images
 
 @migrations()
 def m003_audit(db: Database) -> None:
-    """Labels whose truth nobody knows, foreign inputs, and examples of wrong labels."""
+    """Labels whose truth nobody knows, candidate sets, foreign inputs, examples of wrong labels."""
     db.executescript(AUDIT)

@@ -168,6 +168,8 @@ def _insert_descriptions(db: Database, plan: Plan, registry: Registry) -> None:
                 "matrix": _matrix(artefact.content.matrix),
                 "nominal": _matrix(artefact.content.nominal),
                 "open_rate": artefact.content.open_rate,
+                "candidates": pack_sets(artefact.content.candidates),
+                "mean_set_size": artefact.content.mean_set_size,
                 "labels": pack_labels(artefact.content.labels),
             }
             for artefact in plan.artefacts
@@ -251,6 +253,11 @@ def pack_labels(labels: np.ndarray[Any, Any]) -> bytes:
 def unpack_labels(blob: bytes) -> np.ndarray[Any, Any]:
     """The inverse of ``pack_labels``, int64."""
     return np.frombuffer(zlib.decompress(blob), dtype="<i4").astype(np.int64)
+
+
+def pack_sets(sets: np.ndarray[Any, Any] | None) -> bytes | None:
+    """Candidate sets ``(n, C)`` bool as compressed bits; None for single labels."""
+    return None if sets is None else zlib.compress(np.packbits(sets).tobytes(), level=9)
 
 
 def _matrix(matrix: np.ndarray[Any, Any] | None) -> str | None:
