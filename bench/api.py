@@ -46,9 +46,11 @@ __all__ = [
     "Foreign",
     "HeadPath",
     "HeadProblem",
+    "ImageFile",
     "Incompatible",
     "Knowledge",
     "KnowledgeError",
+    "Listing",
     "Method",
     "Network",
     "Noise",
@@ -436,6 +438,30 @@ class DataInfo:
         return name if self.full else f"{name}[{self.n_train}/{self.n_test} {self.fingerprint[:6]}]"
 
 
+@dataclass(frozen=True)
+class ImageFile:
+    """One image of a data set on disk.
+
+    Attributes:
+        path: where it should lie.
+        label: class id.
+        index: position in the canonical data set.
+    """
+
+    path: Path
+    label: int
+    index: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a data set on disk should hold, by its own lists; files may turn out to be missing."""
+
+    train: Sequence[ImageFile]
+    test: Sequence[ImageFile]
+    class_names: tuple[str, ...]
+
+
 class Dataset(Plugin):
     """Where samples come from. Preparation happens once; training reads the prepared arrays."""
 
@@ -449,10 +475,29 @@ class Dataset(Plugin):
     """True when ``build`` needs no download."""
     truth: ClassVar[bool] = True
     """False when nobody knows the true training labels: ``labels`` are then those given."""
+    derived_from: ClassVar[str] = ""
+    """Another data set that ``derive`` makes this one of."""
+    layout: ClassVar[str] = ""
+    """How the data set lies on disk, in words, where ``list_files`` reads it."""
 
     def build(self, raw: Path) -> tuple[Split, Split, tuple[str, ...]]:
         """Train split, test split and class names; downloads into ``raw`` where needed."""
         raise DataError(f"{self.name} cannot be downloaded; import it from a folder or a zip")
+
+    def derive(self, train: Split, test: Split) -> tuple[Split, Split, tuple[str, ...]]:
+        """Both splits and the class names from those of ``derived_from``."""
+        raise TypeError(f"dataset {self.name!r} does not define derive()")
+
+    def list_files(self, source: Path) -> Listing:
+        """Every image and its label, from the lists in ``source``; the harness decodes them.
+
+        Images become RGB, their shorter side ``size`` (a parameter), the centre is cut out.
+        """
+        raise TypeError(f"dataset {self.name!r} does not define list_files()")
+
+    def origin(self) -> Sequence[Path]:
+        """Files or folders that ``build`` reads besides downloads: a change is noticed."""
+        return ()
 
     def describe(self) -> str:
         """What tables show for the name where parameters make it another set; empty: the name."""

@@ -246,7 +246,10 @@ DECLARED = {
             "predicts",
         ),
     ),
-    "dataset": ("class_names", "official_size", "canonical_size", "bundled", "truth"),
+    "dataset": (
+        *("class_names", "official_size", "canonical_size", "bundled", "truth", "derived_from"),
+        "layout",
+    ),
     "noise": ("files", "needs_truth"),
     "refiner": ("uses_belief", "has_rank"),
     "backbone": (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -72,3 +72,21 @@ def parse_only(only: list[str] | None) -> dict[str, set[str]]:
             raise BenchError(f"--only has no axis {axis!r}{nearest(axis, FILTERS)}")
         filters.setdefault(axis, set()).update(names.split(","))
     return filters
+
+
+def settings(pairs: list[str] | None) -> dict[str, Any]:
+    """``["rate=0.4", "map={a: b}"]`` as parameters; values are YAML. Raises ``BenchError``."""
+    import yaml
+
+    found: dict[str, Any] = {}
+    for text in pairs or []:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise BenchError(
+                f"parameters are given as NAME=VALUE, for example rate=0.4; got {text!r}"
+            )
+        try:
+            found[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise BenchError(f"{text!r}: the value is no YAML ({error})") from None
+    return found

@@ -10,15 +10,17 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.api import DataInfo, Split
+from bench.api import DataInfo, Dataset, Listing, Split
 from bench.data import prepared
 from bench.data.images import decode
+from bench.data.layouts import Survey, decode_square, survey
 from bench.data.tree import ImageFile, open_tree
 from bench.errors import DataError, nearest
 
@@ -57,6 +59,73 @@ def fetch(name: str, data_dir: Path, registry: Registry, *, replace: bool = Fals
                 f"its place, add --replace"
             )
     return prepared.build(name, data_dir, registry)
+
+
+def import_copy(
+    name: str,
+    source: Path,
+    data_dir: Path,
+    registry: Registry,
+    *,
+    replace: bool = False,
+    skip_missing: bool = False,
+) -> DataInfo:
+    """Prepare a data set from an offline copy: in its own layout where it has one, else a tree.
+
+    Raises:
+        PluginError: no such data set.
+        DataError: the copy cannot be used, or another set is in its place.
+    """
+    declared = registry.get("dataset", name).declared
+    if declared["derived_from"]:
+        raise DataError(
+            f"{name} is made of {declared['derived_from']}; import that: "
+            f"python -m bench data import {declared['derived_from']} FILE"
+        )
+    if not declared["layout"]:
+        return import_tree(name, source, data_dir, registry, replace=replace)
+    prepared.check_place(name, data_dir)
+    dataset: Dataset = registry.create("dataset", name, {})
+    listing, found = survey_layout(dataset, source)
+    if found.missing and not skip_missing:
+        raise DataError(
+            f"{source}: {found.describe_missing()}\nTo go on without them: --skip-missing; they "
+            f"are then not in the data set, which is shown as a subset"
+        )
+    for part in prepared.PARTS:
+        if not found.found[part]:
+            raise DataError(
+                f"{source} has no {part} images of {dataset.name}; the layout is:\n"
+                f"{declared['layout']}"
+            )
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix=f".{name}-decoded-") as work:
+        splits, whole = [], {}
+        for part in prepared.PARTS:
+            file = f"{part}_inputs.npy"
+            whole[file] = Path(work) / file
+            size: int = dataset.size  # type: ignore[attr-defined] # every layout has it
+            splits.append(
+                decode_square(found.found[part], size, whole[file], f"importing {name}, {part}")
+            )
+        return _put(
+            (name, data_dir, registry),
+            (splits[0], splits[1]),
+            listing.class_names,
+            source,
+            replace=replace,
+            whole=whole,
+        )
+
+
+def survey_layout(dataset: Dataset, source: Path) -> tuple[Listing, Survey]:
+    """What a data set's layout lists in ``source``, and what of it is there."""
+    if not source.is_dir():
+        raise DataError(
+            f"{source} is no folder; unpack {dataset.name} and give the folder:\n{dataset.layout}"
+        )
+    listing = dataset.list_files(source)
+    return listing, survey(listing)
 
 
 def import_tree(
@@ -101,17 +170,36 @@ def import_tree(
         Split(images[: len(train)], _labels(train, ids), train_index),
         Split(images[len(train) :], _labels(test, ids), test_index),
     )
+    return _put((name, data_dir, registry), splits, class_names, source, replace=replace)
+
+
+def _put(
+    place: tuple[str, Path, Registry],
+    splits: tuple[Split, Split],
+    class_names: tuple[str, ...],
+    source: Path,
+    *,
+    replace: bool,
+    whole: Mapping[str, Path] | None = None,
+) -> DataInfo:
+    """Write an imported set unless the same is there; another one is replaced only if asked."""
+    name, data_dir, registry = place
     there = intact(name, data_dir, registry)
     found = prepared.fingerprint(*splits, class_names)
     if there is not None and there.fingerprint == found:
         return there
     if there is not None and not replace:
+        train, test = splits
         raise DataError(
             f"{name} is already prepared in {data_dir} and differs: there {summary(there)}; in "
-            f"{source} {len(train)} train, {len(test)} test, fingerprint {found[:12]}. To replace "
-            f"it, add --replace; its results stay, under the old fingerprint"
+            f"{source} {len(train.labels)} train, {len(test.labels)} test, fingerprint "
+            f"{found[:12]}. To replace it, add --replace; its results stay, under the old "
+            f"fingerprint"
         )
-    prepared.write(name, data_dir, *splits, class_names)
+    dataset: Dataset = registry.create("dataset", name, {})
+    origin = {"source": str(source.resolve())}
+    title = dataset.describe()
+    prepared.write(name, data_dir, *splits, class_names, title, origin, whole=whole)
     return prepared.described(name, data_dir, registry)
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.api import DataInfo
+import numpy as np
+
+from bench.api import DataInfo, Dataset
 from bench.data import prepared
 from bench.errors import DataError
 
@@ -66,6 +68,33 @@ def verify(name: str, data_dir: Path, registry: Registry) -> DataInfo:
     return prepared.checked(name, data_dir, registry).info
 
 
+def verify_layout(name: str, source: Path, registry: Registry) -> str:
+    """What a folder holds of a data set in its own layout, in words.
+
+    Raises:
+        DataError: files are missing; says how many and names the first.
+    """
+    from bench.data.importer import survey_layout
+
+    dataset: Dataset = registry.create("dataset", name, {})
+    if not dataset.layout:
+        raise DataError(
+            f"{name} has no layout of its own; import checks a copy: "
+            f"python -m bench data import {name} {source}"
+        )
+    listing, found = survey_layout(dataset, source)
+    counts = []
+    for part, files in found.found.items():
+        per_class = np.bincount([f.label for f in files], minlength=len(listing.class_names))
+        counts.append(
+            f"{len(files):,} {part} images ({per_class.min():,} to {per_class.max():,} a class)"
+        )
+    said = f"{name} in {source}: {', '.join(counts)}, {len(listing.class_names)} classes"
+    if found.missing:
+        raise DataError(f"{said}; {found.describe_missing()}")
+    return f"{said}, nothing is missing"
+
+
 def _entry(plugin: PluginInfo, data_dir: Path, registry: Registry) -> Entry:
     name = plugin.name
     if plugin.error:
@@ -73,10 +102,22 @@ def _entry(plugin: PluginInfo, data_dir: Path, registry: Registry) -> Entry:
     if not prepared.exists(name, data_dir):
         if plugin.declared["bundled"]:
             return Entry(name, plugin.summary, "bundled", None, "prepared on first use")
-        how = f"data fetch {name}, or data import {name} FILE"
+        how = _how(plugin)
         return Entry(name, plugin.summary, "absent", None, how)
     try:
         info = prepared.described(name, data_dir, registry)
     except DataError as error:
         return Entry(name, plugin.summary, "damaged", None, str(error))
     return Entry(name, plugin.summary, "prepared", info, "" if info.full else "a subset")
+
+
+def _how(plugin: PluginInfo) -> str:
+    """How an absent data set is brought."""
+    name, declared = plugin.name, plugin.declared
+    if declared["derived_from"]:
+        return f"made of {declared['derived_from']} on first use"
+    if declared["layout"]:
+        return f"data import {name} FOLDER, as released"
+    if any(not parameter.default for parameter in plugin.parameters.values()):
+        return "one line in a suite; its files are read on first use"
+    return f"data fetch {name}, or data import {name} FILE"

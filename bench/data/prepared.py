@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,21 +81,26 @@ def read_info(name: str, data_dir: Path, registry: Registry) -> DataInfo:
         DataError: it is not there; the message gives the two commands that bring it.
     """
     try:
-        return described(name, data_dir, registry)
+        info = described(name, data_dir, registry)
+        stale = _stale(name, data_dir, registry)
     except DataError as error:
-        return _build_bundled(name, data_dir, registry, error)
+        return rebuild(name, data_dir, registry, error)
+    return rebuild(name, data_dir, registry, DataError(stale)) if stale else info
 
 
 def load(name: str, data_dir: Path, registry: Registry) -> Prepared:
-    """The arrays, after their fingerprint was checked; a damaged bundled set is prepared anew.
+    """The arrays, after their fingerprint was checked.
+
+    A set that was changed or damaged is prepared anew where what it was made of is still there.
 
     Raises:
-        DataError: absent, or changed since they were prepared.
+        DataError: absent, or damaged with nothing to make it of.
     """
+    read_info(name, data_dir, registry)
     try:
         return checked(name, data_dir, registry)
     except DataError as error:
-        _build_bundled(name, data_dir, registry, error)
+        rebuild(name, data_dir, registry, error)
     return checked(name, data_dir, registry)
 
 
@@ -165,11 +171,37 @@ def build(name: str, data_dir: Path, registry: Registry) -> DataInfo:
     Raises:
         DataError: it could not be had; the message says how to bring it otherwise.
     """
-    bundled = registry.get("dataset", name).declared["bundled"]
+    declared = registry.get("dataset", name).declared
     check_place(name, data_dir)
     dataset: Dataset = registry.create("dataset", name, {})
+    if declared["derived_from"]:
+        parent = load(declared["derived_from"], data_dir, registry)
+        train, test, class_names = dataset.derive(parent.train, parent.test)
+        origin: dict[str, Any] = {"parent": parent.info.fingerprint}
+    else:
+        train, test, class_names = _built(name, dataset, data_dir, declared["bundled"])
+        origin = {"stamp": stamp(dataset.origin())}
+    title = dataset.describe()
+    write(name, data_dir, train, test, class_names, title, origin, truth=_truth(dataset))
+    return described(name, data_dir, registry)
+
+
+def stamp(paths: Iterable[Path]) -> list[list[Any]]:
+    """Sizes and times of files, and of folders with all that is in them: equal if unchanged."""
+    found = []
+    for path in paths:
+        entries = [path, *path.rglob("*")] if path.is_dir() else [path]
+        facts = [entry.stat() for entry in entries if entry.exists()]
+        newest = max((fact.st_mtime_ns for fact in facts), default=0)
+        found.append([str(path), len(facts), sum(f.st_size for f in facts), newest])
+    return found
+
+
+def _built(
+    name: str, dataset: Dataset, data_dir: Path, bundled: bool
+) -> tuple[Split, Split, tuple[str, ...]]:
     try:
-        train, test, class_names = dataset.build(data_dir / "raw" / name)
+        return dataset.build(data_dir / "raw" / dataset.name)
     except DataError as error:
         if bundled:
             raise
@@ -181,8 +213,11 @@ def build(name: str, data_dir: Path, registry: Registry) -> DataInfo:
         raise DataError(
             f"{name} could not be downloaded {cause}.\n{missing(name, data_dir)}"
         ) from error
-    write(name, data_dir, train, test, class_names, title=dataset.describe())
-    return described(name, data_dir, registry)
+
+
+def _truth(dataset: Dataset) -> bool:
+    """Whether labels are true: a plugin may have that as a parameter, so ask the instance."""
+    return bool(dataset.truth)
 
 
 def write(
@@ -192,10 +227,25 @@ def write(
     test: Split,
     class_names: tuple[str, ...],
     title: str = "",
+    origin: Mapping[str, Any] | None = None,
+    *,
+    truth: bool = True,
+    whole: Mapping[str, Path] | None = None,
 ) -> None:
     """Put a data set in its place, whole or not at all; one that was there is replaced.
 
     Several processes may write the same set at once: a whole one remains.
+
+    Args:
+        name: of the data set, perhaps with a hash of its parameters.
+        data_dir: where prepared data sets lie.
+        train: its training split.
+        test: its test split.
+        class_names: in the order of their ids.
+        title: to show for the name.
+        origin: what it was made of, so that it can be made again.
+        truth: whether training labels are true.
+        whole: arrays that lie on the same disk as finished files, to be moved instead of copied.
 
     Raises:
         DataError: the splits are not what ``Split`` promises, or the folder cannot be written.
@@ -213,6 +263,8 @@ def write(
         **({"partial": True} if train.candidates is not None else {}),
         **({"n_folds": train.folds.shape[1]} if train.folds is not None else {}),
         **({"title": title} if title else {}),
+        **({} if truth else {"truth": False}),
+        **({"origin": dict(origin)} if origin else {}),
     }
 
     # Resolved, so that a link to another disk stays a link.
@@ -230,7 +282,11 @@ def write(
     with staged(place, CONTENTS, same) as stage:
         for part, split in zip(PARTS, (train, test), strict=True):
             for array in _arrays(split):
-                np.save(stage / f"{part}_{array}.npy", getattr(split, array))
+                file = f"{part}_{array}.npy"
+                if whole and file in whole:
+                    os.rename(whole[file], stage / file)
+                else:
+                    np.save(stage / file, getattr(split, array))
         (stage / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
 
@@ -293,12 +349,50 @@ def _option(data_dir: Path) -> str:
     return "" if data_dir == usual else f" --data-dir {shlex.quote(str(data_dir))}"
 
 
-def _build_bundled(name: str, data_dir: Path, registry: Registry, reason: DataError) -> DataInfo:
-    if not registry.get("dataset", name).declared["bundled"]:
-        raise reason
-    if exists(name, data_dir):
-        log.warning("%s is prepared anew: %s", name, str(reason).partition(";")[0])
-    return build(name, data_dir, registry)
+def rebuild(name: str, data_dir: Path, registry: Registry, reason: DataError) -> DataInfo:
+    """Prepare a data set anew from what it was made of: a bundled one, another set, or a copy.
+
+    Raises:
+        DataError: ``reason``, where there is nothing to make it of.
+    """
+    declared = registry.get("dataset", name).declared
+    there = exists(name, data_dir)
+    if declared["bundled"] or declared["derived_from"]:
+        if there:
+            log.warning("%s is prepared anew: %s", name, str(reason).partition(";")[0])
+        return build(name, data_dir, registry)
+    origin = read_origin(name, data_dir) if there else {}
+    source = Path(str(origin.get("source", "")))
+    if origin.get("source") and source.exists():
+        from bench.data.importer import import_copy
+
+        log.warning("%s is imported anew from %s: %s", name, source, str(reason).partition(";")[0])
+        return import_copy(name, source, data_dir, registry, replace=True)
+    raise reason
+
+
+def read_origin(name: str, data_dir: Path) -> dict[str, Any]:
+    """What a prepared data set was made of; empty where that is not known."""
+    try:
+        meta = json.loads((folder(name, data_dir) / "meta.json").read_text(encoding="utf-8"))
+        return dict(meta.get("origin", {}))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _stale(name: str, data_dir: Path, registry: Registry) -> str:
+    """Why a prepared set is no longer what it was made of; empty when it is."""
+    declared = registry.get("dataset", name).declared
+    origin = read_origin(name, data_dir)
+    if declared["derived_from"]:
+        parent = read_info(declared["derived_from"], data_dir, registry)
+        if origin.get("parent") != parent.fingerprint:
+            return f"{parent.name} is another set now"
+    elif origin.get("stamp"):
+        dataset: Dataset = registry.create("dataset", name, {})
+        if stamp(dataset.origin()) != origin["stamp"]:
+            return "its files were changed"
+    return ""
 
 
 def _rows(split: Split, rows: np.ndarray[Any, Any]) -> Split:
