@@ -14,6 +14,7 @@ from bench.conformance.plugin_checks import COMMON
 from bench.conformance.result import Requirement, Skipped
 from bench.conformance.subject import Subject
 from bench.data.prepared import fingerprint
+from bench.errors import DataError
 
 if TYPE_CHECKING:
     from bench.api import Split
@@ -27,6 +28,10 @@ class DatasetSubject(Subject):
         """Built once. Raises ``Skipped`` when it would be downloaded."""
         if not self.info.declared["bundled"]:
             raise Skipped("not bundled, and checks download nothing")
+        try:
+            self.new().origin()
+        except DataError:
+            raise Skipped("reads the user's own files, which checks do not have") from None
         return self.build()
 
     def build(self) -> tuple[Split, Split, tuple[str, ...]]:
@@ -41,7 +46,7 @@ def declarations(subject: DatasetSubject) -> str:
     cls = cast("type[Dataset]", subject.cls)
     if len(set(cls.class_names)) < len(cls.class_names):
         raise subject.failed("class_names holds a name twice")
-    if not cls.class_names and not cls.bundled:
+    if not cls.class_names and not cls.bundled and not cls.layout:
         raise subject.failed("class_names is empty; give the official names in the order of ids")
     if cls.official_size is not None and min(cls.official_size) < 1:
         raise subject.failed(f"official_size is {cls.official_size}; it is (train, test)")

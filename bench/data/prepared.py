@@ -126,7 +126,7 @@ def described(name: str, data_dir: Path, registry: Registry) -> DataInfo:
             class_names=tuple(meta["class_names"]),
             shape=tuple(meta["shape"]),
             full=official is None or sizes == tuple(official),
-            truth=bool(declared["truth"] and meta.get("truth", True)),
+            truth=bool(meta.get("truth", declared["truth"])),
             given=bool(meta.get("given", False)),
             partial=bool(meta.get("partial", False)),
             n_folds=int(meta.get("n_folds", 0)),
@@ -229,7 +229,7 @@ def write(
     title: str = "",
     origin: Mapping[str, Any] | None = None,
     *,
-    truth: bool = True,
+    truth: bool | None = None,
     whole: Mapping[str, Path] | None = None,
 ) -> None:
     """Put a data set in its place, whole or not at all; one that was there is replaced.
@@ -244,7 +244,7 @@ def write(
         class_names: in the order of their ids.
         title: to show for the name.
         origin: what it was made of, so that it can be made again.
-        truth: whether training labels are true.
+        truth: whether training labels are true; None for what the plugin declares.
         whole: arrays that lie on the same disk as finished files, to be moved instead of copied.
 
     Raises:
@@ -263,7 +263,7 @@ def write(
         **({"partial": True} if train.candidates is not None else {}),
         **({"n_folds": train.folds.shape[1]} if train.folds is not None else {}),
         **({"title": title} if title else {}),
-        **({} if truth else {"truth": False}),
+        **({} if truth is None else {"truth": truth}),
         **({"origin": dict(origin)} if origin else {}),
     }
 

@@ -50,8 +50,13 @@ class Negative(Method):
 '''
 
 
-EXPECTED = ("has no transition matrix", "replaces no inputs", "reads the file")
-"""What may be skipped: properties that not every noise has."""
+EXPECTED = (
+    "has no transition matrix",
+    "replaces no inputs",
+    "reads the file",
+    "reads the user's own",
+)
+"""What may be skipped: properties that not every plugin has."""
 
 
 @pytest.mark.parametrize("info", registered(), ids=lambda info: f"{info.kind}-{info.name}")
