@@ -578,6 +578,10 @@ class Noise(Plugin):
     def check(self, data: DataInfo) -> None:
         """Raise ``Incompatible`` with the reason when this noise cannot exist on ``data``."""
 
+    def conventions(self) -> Mapping[str, Noise]:
+        """What the same words mean elsewhere in the field, by name: for audits to compare with."""
+        return {}
+
     def reads(self, train: TrainingSet) -> Sequence[str]:
         """Hashes of what else the labels depend on, such as a file or another data set."""
         return ()

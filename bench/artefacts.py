@@ -22,6 +22,8 @@ Array = np.ndarray[Any, Any]
 
 LABELS = "labels"
 """Folder of ``DATA_DIR`` for released label files."""
+SHIPPED = Path(__file__).parent / "suites" / "labels"
+"""Label files of bundled data that come with the suites."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +65,21 @@ class PreparedTrainingSet:
         return self.prepared.train.inputs
 
     def file(self, name: str) -> Path:
-        """An existing file: a path, else a name in ``DATA_DIR/labels``.
+        """An existing file: a path, else a name in ``DATA_DIR/labels``, else one that is shipped.
 
         Raises:
             DataError: there is no such file.
         """
         released = self.data_dir / LABELS
-        candidates = (Path(name).expanduser(), released / name)
+        candidates = (Path(name).expanduser(), released / name, SHIPPED / name)
         for path in candidates:
             if path.is_file():
                 return path
         known = sorted(path.name for path in _files(released))
         raise DataError(
             f"no file {name}{nearest(Path(name).name, known)}; looked for "
-            f"{' and '.join(str(path) for path in candidates)}"
+            f"{' and '.join(str(path) for path in candidates[:2])}. A released file is kept there "
+            f"with: python -m bench data labels FILE"
         )
 
     def posterior(self, *, folds: int, epochs: int) -> Array:

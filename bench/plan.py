@@ -82,6 +82,7 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
     for info, dataset in zip(data, suite.datasets, strict=True):
         source = _NoiseSource(info, registry, data_dir)
         _check_folds(info, suite.seeds)
+        shown: set[str] = set()
         for noise in suite.noises:
             drawn = source.draw(noise, suite.seeds)
             if isinstance(drawn, str):
@@ -91,6 +92,12 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
                 continue
             artefacts += drawn
             label = drawn[0].noise.label
+            if label in shown:
+                raise SpecError(
+                    f"two noises of the suite are both shown as {label!r}; drop one, or give them "
+                    f"names where the noise has a parameter for it (called)"
+                )
+            shown.add(label)
             for method_label, item in methods.items():
                 if _matches(suite.exclude, dataset.name, noise.name, item.name):
                     excluded.append(

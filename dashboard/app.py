@@ -13,13 +13,14 @@ import streamlit as st
 from bench.errors import StoreError
 from dashboard import data, states
 from dashboard.data import Board
-from dashboard.views import gains, leaderboard, published
+from dashboard.views import gains, leaderboard, noise, published
 from dashboard.words import count, moment, plain
 
 # Address -> title, icon and what shows the page.
 PAGES: dict[str, tuple[str, str, Callable[[Board], None]]] = {
     "leaderboard": ("Leaderboard", ":material/leaderboard:", leaderboard.show),
     "gains": ("Gains of LIP", ":material/exposure:", gains.show),
+    "noise": ("Data and noise", ":material/labels:", noise.show),
     "published": ("Published", ":material/library_books:", published.show),
 }
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from bench.published.board import beside
 from bench.stats import gains
-from bench.store import published, reader
+from bench.store import audit, published, reader
 from bench.store.database import open_reader
 from dashboard.standing import Standing, make_standing
 
@@ -97,6 +97,18 @@ class Board:
     def curves(self, dataset: str, noise: str, method: str, refiner: str) -> pd.DataFrame:
         """Accuracy at every k of one cell."""
         return _curves(str(self.path), self.stamp, self.key, dataset, noise, method, refiner)
+
+    def has_audit(self) -> bool:
+        """False for a database of before noise was audited."""
+        return _has_audit(str(self.path), self.stamp)
+
+    def labels(self) -> pd.DataFrame:
+        """What the labels are: a row a data set, noise and seed."""
+        return _labels(str(self.path), self.stamp, self.key)
+
+    def examples(self, artefact_shas: tuple[str, ...]) -> pd.DataFrame:
+        """Images under wrong labels."""
+        return _examples(str(self.path), self.stamp, artefact_shas)
 
     def beside(self) -> pd.DataFrame:
         """Every published figure on this board's cells, with its verdict."""
@@ -204,3 +216,21 @@ def _beside(path: str, stamp: int, board: str) -> pd.DataFrame:
 def _published(path: str, stamp: int) -> pd.DataFrame:
     with closing(open_reader(Path(path))) as connection:
         return published.figures(connection)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _has_audit(path: str, stamp: int) -> bool:
+    with closing(open_reader(Path(path))) as connection:
+        return audit.is_current(connection)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _labels(path: str, stamp: int, board: str) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        return audit.labels(connection, board)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _examples(path: str, stamp: int, artefact_shas: tuple[str, ...]) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        return audit.examples(connection, artefact_shas)

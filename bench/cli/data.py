@@ -10,6 +10,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import terminal
+from bench.cli.noise import noise
 
 if TYPE_CHECKING:
     from bench.api import DataInfo
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Bring data sets in, and check them.", no_args_is_help=True, rich_markup_mode="rich"
 )
+
+app.command("noise")(noise)
 
 Name = Annotated[str, typer.Argument(help="A data set; data list shows all.")]
 Settings = Annotated[

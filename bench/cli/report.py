@@ -22,7 +22,7 @@ def report(
     ] = None,
     db: options.Db = options.DEFAULT_DB,
 ) -> None:
-    """Print the leaderboard, the gains and the published figures beside a suite's results.
+    """Print the leaderboard, the labels, the gains and the published figures beside a suite.
 
     A suite that was run on several budgets or data sets has several boards, which are never mixed:
     without --budget the latest one is taken.
@@ -33,10 +33,11 @@ def report(
 
     from bench.cli.console import terminal
     from bench.published.board import beside
+    from bench.report.noise import labels_table
     from bench.report.published import with_published
     from bench.report.render import FORMATS, to_terminal
     from bench.report.tables import suite_tables
-    from bench.store import reader
+    from bench.store import audit, reader
     from bench.store.database import open_reader
 
     if form != "terminal" and form not in FORMATS:
@@ -50,6 +51,7 @@ def report(
                 f"python -m bench run {suite} --budget {board.budget} makes some"
             )
         tables = suite_tables(results, reader.methods(connection, board.board), board.title)
+        tables.insert(1, labels_table(audit.labels(connection, board.board)))
         tables = with_published(tables, beside(connection, board.board))
     if form == "terminal":
         to_terminal(tables, terminal())

@@ -60,10 +60,12 @@ def run(
     from bench import runner
     from bench.cli.console import terminal
     from bench.engines.protocol import Workplace
+    from bench.examples import missing_examples
     from bench.published import importing
     from bench.registry import discover
     from bench.settings import Settings
     from bench.spec import load_suite
+    from bench.store import audit
     from bench.store.database import open_writer
     from bench.store.writer import record_plan
 
@@ -81,6 +83,9 @@ def run(
     with open_writer(db) as database:
         importing.fill(database)
         record_plan(database, made, registry)
+        known = audit.with_examples(database.conn)
+        for sha, examples in missing_examples(made, known, registry, data_dir):
+            audit.write_examples(database, sha, examples)
         recovered = runner.drain(database, workplace)
         if recovered:
             console.print(f"{recovered} results of an interrupted run were recovered.")
@@ -99,12 +104,15 @@ def run(
 
 def _bring_data(suite: Suite, registry: Registry, data_dir: Path, console: Console) -> None:
     """Prepare the data sets that are absent; downloads them where there is a network."""
-    from bench.data.prepared import build, folder
+    from bench.data.prepared import build, exists, read_info
 
     for item in suite.datasets:
-        if not (folder(item.name, data_dir) / "meta.json").exists():
-            console.print(f"Preparing {item.name} in {data_dir} …")
-            build(item.name, data_dir, registry)
+        name = registry.bind("dataset", item.name, item.params)
+        if exists(name, data_dir):
+            read_info(name, data_dir, registry)
+        else:
+            console.print(f"Preparing {name} in {data_dir} …")
+            build(name, data_dir, registry)
 
 
 def _title(made: Plan) -> str:

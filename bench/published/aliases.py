@@ -34,6 +34,8 @@ class NoiseAlias(Strict):
         by_dataset: what it says on one published data set.
         unsaid: a parameter that the code leaves open, except where ``by_dataset`` has it.
         rates: how many rates the code may come with.
+        exact: params say which noise it is, so that another value is another noise.
+        unrated: the rate was counted, not asked for.
     """
 
     name: str | None = None
@@ -41,6 +43,8 @@ class NoiseAlias(Strict):
     by_dataset: dict[str, dict[str, Any]] = Field(default_factory=dict)
     unsaid: str | None = None
     rates: tuple[int, ...] = (1,)
+    exact: bool = False
+    unrated: bool = False
 
     def on(self, dataset: str) -> tuple[dict[str, Any], str]:
         """What the code says on a data set, and the parameter that it leaves open there."""

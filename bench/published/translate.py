@@ -25,7 +25,8 @@ def translate(figures: pd.DataFrame, aliases: Aliases) -> pd.DataFrame:
     Returns:
         The same rows and columns, and: dataset_name, method_name, method_params (dict: what makes
         it that method), variant, noise_name (empty where no plugin draws it), noise_params (dict),
-        noise_unsaid, noise_rate (0 where there is none), backbone_name (empty where it is not
+        noise_unsaid, noise_exact (bool: its parameters say which noise it is), noise_rate (0 where
+        there is none, or it was only counted), backbone_name (empty where it is not
         certain), backbone_params (dict), epochs_low, epochs_high (NaN where not stated), selector
         (empty where none of ours is the same), selection_why, runs (NaN where not stated).
     """
@@ -43,6 +44,8 @@ def _translated(row: dict[Any, Any], aliases: Aliases) -> dict[str, Any]:
     selection = aliases.selection(row["reported"])
     low, high = _epochs(row["epochs"])
     rate = rates(row["rate"]) or (0.0,)
+    if noise is not None and noise.unrated:
+        rate = (0.0,)
     runs = RUNS.search(row["reported"])
     return {
         "dataset_name": aliases.dataset(row["dataset"]),
@@ -52,6 +55,7 @@ def _translated(row: dict[Any, Any], aliases: Aliases) -> dict[str, Any]:
         "noise_name": (noise.name or "") if noise else "",
         "noise_params": said,
         "noise_unsaid": unsaid,
+        "noise_exact": noise is not None and noise.exact,
         "noise_rate": rate[0],
         "backbone_name": "" if backbone.unsure else backbone.name or "",
         "backbone_params": backbone.params,

@@ -72,12 +72,14 @@ def beside(cells: pd.DataFrame, runs: pd.DataFrame, figures: pd.DataFrame) -> pd
     if cells.empty or figures.empty:
         return pd.DataFrame(columns=COLUMNS)
     numbered = cells.assign(
-        noise_rate=[float(params.get("rate", 0.0)) for params in cells["noise_params"]],
+        noise_rate=[float(params.get("rate") or 0.0) for params in cells["noise_params"]],
         position=range(len(cells)),
     )
     keys = ["dataset_name", "method_name", "noise_name"]
     pairs = numbered.merge(figures, on=keys, how="inner", suffixes=("", "_theirs"))
+    rows_of = pairs.to_dict("records")
     same = (pairs["noise_rate"] - pairs["noise_rate_theirs"]).abs() < ROUNDING
+    same &= pd.Series([_same_noise(pair) for pair in rows_of], index=pairs.index, dtype=bool)
     found: dict[tuple[Any, ...], np.ndarray[Any, Any]] = {
         tuple(key): group["test_accuracy"].to_numpy(dtype=float)
         for key, group in runs[runs["test_accuracy"].notna()].groupby([*CELL, "selector"])
@@ -85,6 +87,14 @@ def beside(cells: pd.DataFrame, runs: pd.DataFrame, figures: pd.DataFrame) -> pd
     pairs = pairs[same].sort_values("position", kind="stable")
     rows = [_row(pair, found) for pair in pairs.to_dict("records")]
     return pd.DataFrame([row for row in rows if row is not None], columns=COLUMNS)
+
+
+def _same_noise(pair: Mapping[Any, Any]) -> bool:
+    """False where the parameters name another noise, such as another label file."""
+    theirs = pair["noise_params_theirs"]
+    return not pair["noise_exact"] or all(
+        pair["noise_params"].get(name) == value for name, value in theirs.items()
+    )
 
 
 def tolerance(spread: float, seeds: int, std: float = math.nan, runs: float = math.nan) -> float:

@@ -283,8 +283,9 @@ CREATE TABLE artefact_examples (  -- some wrongly labelled training images
   artefact_sha TEXT NOT NULL REFERENCES artefacts,
   position INTEGER NOT NULL,
   sample INTEGER NOT NULL,        -- canonical index
-  true_label INTEGER,             -- NULL for an image of none of the classes
+  true_label INTEGER,             -- NULL where nobody knows, or none of the classes is
   given_label INTEGER NOT NULL,
+  is_foreign INTEGER NOT NULL CHECK (is_foreign IN (0, 1)),  -- shows none of the classes
   png BLOB NOT NULL,
   PRIMARY KEY (artefact_sha, position)
 ) STRICT, WITHOUT ROWID;

@@ -12,6 +12,8 @@ from datasets.cifar10 import Cifar10
 from datasets.cifar100 import Cifar100
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy import ndarray
 
 CIFAR10 = {
@@ -111,6 +113,17 @@ class Asymmetric(Noise):
             matrix[position[true], position[true]] -= self.rate
             matrix[position[true], position[given]] += self.rate
         return matrix
+
+    def conventions(self) -> Mapping[str, Noise]:
+        """The other named maps on the same classes."""
+        if not isinstance(self.map, str):
+            return {}
+        classes = set(MAPS[self.map][0])
+        return {
+            name: Asymmetric(rate=self.rate, map=name)
+            for name, (others, _) in MAPS.items()
+            if name != self.map and set(others) == classes
+        }
 
     def describe(self) -> str:
         """The rate and the map's name where it has one."""

@@ -46,6 +46,11 @@ class Instance(Noise):
             given[rows] = (drawn[:, None] >= cumulative).sum(axis=1)
         return given
 
+    def describe(self) -> str:
+        """The rate, and the scaling where it is not the authors'."""
+        suffix = "" if self.scaling == "raw" else f" {self.scaling}"
+        return f"{self.name} {self.rate:g}{suffix}"
+
     def distributions(
         self, train: TrainingSet, rng: np.random.Generator
     ) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:

@@ -9,6 +9,8 @@ import numpy as np
 from bench.api import DataInfo, Noise, Rate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy import ndarray
 
 
@@ -32,6 +34,11 @@ class Symmetric(Noise):
         matrix = np.full((n, n), wrong)
         np.fill_diagonal(matrix, 1 - wrong * (n - 1))
         return matrix
+
+    def conventions(self) -> Mapping[str, Noise]:
+        """The other of the two."""
+        other = "inclusive" if self.convention == "exclusive" else "exclusive"
+        return {other: Symmetric(rate=self.rate, convention=other)}
 
     def describe(self) -> str:
         """The rate; the convention where it is the less literal one."""

@@ -1,0 +1,181 @@
+"""Data and noise: what the labels are that everybody was given."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from bench.data.audit import Example
+from bench.report.noise_charts import caption, heat_map
+from bench.stats.noise import by_block
+from dashboard import states
+from dashboard.charts import DARK
+from dashboard.controls import choose, ink
+from dashboard.data import Board
+from dashboard.words import count, headings, plain, run_command
+
+ACROSS = 6
+
+
+def show(board: Board) -> None:
+    """The page."""
+    if not board.has_audit():
+        st.subheader("No audit yet")
+        st.markdown(
+            "This database was written before noise was audited. The next run of the suite adds "
+            "rates, matrices and images; nothing is trained again."
+        )
+        st.code(run_command(board.suite, board.budget, board.path), language="bash")
+        return
+    labels = board.labels()
+    if labels.empty:
+        st.subheader("Nothing is planned")
+        st.markdown("No cell of this suite can run here; the reasons are below.")
+    else:
+        _overview(labels)
+        _one(board, labels)
+    _excluded(board)
+
+
+def _overview(labels: pd.DataFrame) -> None:
+    blocks = by_block(labels)
+    st.markdown(
+        f"**{count(len(blocks), 'kind')} of labels** on "
+        f"{count(blocks['dataset'].nunique(), 'data set')}. Every method of this board was given "
+        "the same wrong labels at the same seed."
+    )
+    shown = blocks.assign(
+        nominal=100 * blocks["nominal"],
+        realised=100 * blocks["realised"],
+        lowest=100 * blocks["lowest"],
+        highest=100 * blocks["highest"],
+        open_rate=100 * blocks["open_rate"],
+    )
+    number = st.column_config.NumberColumn
+    with st.container(key="noise_overview"), states.guarded("table"):
+        st.dataframe(
+            shown.drop(columns=["classes"] if blocks["classes"].nunique() == 1 else []),
+            hide_index=True,
+            placeholder="–",
+            column_config={
+                "dataset": st.column_config.TextColumn("data set"),
+                "samples": number("samples", help="Training samples.", format="localized"),
+                "nominal": number(
+                    "nominal %", format="%.2f", help="What was asked for, classes equally frequent."
+                ),
+                "realised": number(
+                    "realised %",
+                    format="%.2f",
+                    help="Counted; the mean over seeds. Empty where nobody knows the true labels.",
+                ),
+                "lowest": number("lowest %", format="%.2f", help="Over seeds."),
+                "highest": number("highest %", format="%.2f", help="Over seeds."),
+                "open_rate": number(
+                    "open %", format="%.2f", help="Images that belong to none of the classes."
+                ),
+                "set_size": number(
+                    "candidates", format="%.2f", help="Mean size of candidate sets."
+                ),
+                "seeds": number("seeds", help="Of the suite."),
+                "distinct": number(
+                    "label vectors",
+                    help="Different ones: human labels and label files are the same at every seed.",
+                ),
+            },
+        )
+
+
+def _one(board: Board, labels: pd.DataFrame) -> None:
+    pairs = list(dict.fromkeys(zip(labels["dataset"], labels["noise"], strict=True)))
+    names = dict(zip(headings(pairs), pairs, strict=True))
+    chosen = choose(
+        "Labels", list(names), "labels", help="Data set and noise.", folded=len(names) > 8
+    )
+    dataset, noise = names.get(chosen, pairs[0])
+    group = labels[(labels["dataset"] == dataset) & (labels["noise"] == noise)]
+    first = group.iloc[0]
+    class_names = list(first["class_names"])
+    st.subheader(f"{plain(noise)} on {plain(dataset)}")
+    _facts(group)
+    _matrices(group, class_names)
+    _examples(board, group, class_names)
+    with st.expander("Hashes of the label vectors", icon=":material/fingerprint:"):
+        st.dataframe(group[["seed", "artefact_sha", "realised_rate"]], hide_index=True)
+
+
+def _facts(group: pd.DataFrame) -> None:
+    rates = group["realised_rate"].to_numpy(dtype=float)
+    if np.isnan(rates).any():
+        st.markdown("Nobody knows the true labels, so no rate and no matrix can be computed.")
+        return
+    text = f"**{100 * rates.mean():.2f} %** of the labels are wrong"
+    if rates.max() > rates.min():
+        text += f" ({100 * rates.min():.2f} to {100 * rates.max():.2f} over seeds)"
+    first = group.iloc[0]
+    if first["open_rate"]:
+        text += f"; **{100 * first['open_rate']:.2f} %** of the images belong to no class"
+    if not math.isnan(first["mean_set_size"]):
+        text = (
+            f"A label is a set of **{first['mean_set_size']:.2f} candidates** on average; "
+            f"**{100 * rates.mean():.2f} %** of the sets lack the true label"
+        )
+    st.markdown(text + ".")
+
+
+def _matrices(group: pd.DataFrame, class_names: list[str]) -> None:
+    known = [matrix for matrix in group["matrix"] if matrix is not None]
+    if not known:
+        return
+    dark = ink() is DARK
+    mean = np.mean([np.asarray(matrix, dtype=float) for matrix in known], axis=0)
+    charts = [(mean.tolist(), "As realised, mean over seeds" if len(known) > 1 else "As realised")]
+    if group.iloc[0]["nominal"] is not None:
+        charts.append((group.iloc[0]["nominal"], "As asked for"))
+    with st.container(horizontal=True, gap="medium", key="matrices"):
+        for matrix, title in charts:
+            with states.guarded("matrix"):
+                st.altair_chart(heat_map(matrix, class_names, title, dark=dark), width="content")
+
+
+def _examples(board: Board, group: pd.DataFrame, class_names: list[str]) -> None:
+    found = board.examples(tuple(group["artefact_sha"]))
+    if found.empty:
+        if group["realised_rate"].max() > 0:
+            st.caption("No images are stored: features have none, and candidate sets no wrong one.")
+        return
+    st.markdown("**Wrong labels**: given → true")
+    with st.container(horizontal=True, gap="small", key="examples"):
+        for row in found.to_dict("records"):
+            true = row["true_label"]
+            example = Example(
+                sample=int(row["sample"]),
+                true=None if true is None or math.isnan(true) else int(true),
+                foreign=bool(row["is_foreign"]),
+                given=int(row["given_label"]),
+                png=row["png"],
+            )
+            with st.container(width=104, gap=None):
+                st.image(example.png, width=88)
+                st.caption(plain(caption(example, class_names)))
+
+
+def _excluded(board: Board) -> None:
+    excluded = board.read().excluded
+    if excluded.empty:
+        return
+    pairs = (
+        excluded.groupby(["dataset", "noise", "reason"], sort=False)["method"]
+        .nunique()
+        .reset_index(name="methods")
+    )
+    with st.expander(
+        f"{count(len(pairs), 'combination')} left out, and why", icon=":material/block:"
+    ):
+        st.dataframe(
+            pairs,
+            hide_index=True,
+            column_config={"dataset": st.column_config.TextColumn("data set")},
+        )
