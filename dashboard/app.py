@@ -20,7 +20,7 @@ from dashboard.words import count, moment, plain
 PAGES: dict[str, tuple[str, str, Callable[[Board], None]]] = {
     "leaderboard": ("Leaderboard", ":material/leaderboard:", leaderboard.show),
     "gains": ("Gains of LIP", ":material/exposure:", gains.show),
-    "noise": ("Data and noise", ":material/labels:", noise.show),
+    "noise": ("Data and noise", ":material/label:", noise.show),
     "published": ("Published", ":material/library_books:", published.show),
 }
 

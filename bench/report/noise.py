@@ -30,13 +30,15 @@ def labels_table(labels: pd.DataFrame) -> Table:
                 str(entry["seeds"]),
             )
         )
+    columns = (
+        *("data set", "noise", "samples", "nominal %", "realised %", "over seeds"),
+        *("open %", "candidates", "seeds"),
+    )
+    used = [i for i in range(len(columns)) if any(row[i] for row in rows)]
     return Table(
         "Labels as given",
-        (
-            *("data set", "noise", "samples", "nominal %", "realised %", "over seeds"),
-            *("open %", "candidates", "seeds"),
-        ),
-        tuple(rows),
+        tuple(columns[i] for i in used),
+        tuple(tuple(row[i] for i in used) for row in rows),
         (
             "Share of wrong training labels, computed from the labels of these very samples and "
             "not quoted; nominal is what was asked for, with equally frequent classes. Open is the "

@@ -22,6 +22,8 @@ MOST_NAMES = 24
 """With more classes a matrix shows ids on its axes, not every one of them."""
 MOST_FIGURES = 12
 """With more classes the cells hold no figures."""
+SHORT = 2
+"""Letters of a class name that stands upright under its column."""
 PLOT_PX = 360
 IMAGE_PX = 56
 ACROSS = 6
@@ -57,8 +59,11 @@ def heat_map(
     kind, true, given = ("O", "true", "given") if many else ("N", "true_name", "given_name")
     frame = matrix_frame(matrix, names)
     axis: dict[str, Any] = {"labelLimit": 110, "labelOverlap": True}
+    upright = {"labelAngle": 0} if max(map(len, names)) <= SHORT else {}
     base = alt.Chart(frame, title=alt.TitleParams(title, anchor="start")).encode(
-        x=alt.X(f"{given}:{kind}", title="given label", sort=None, axis=alt.Axis(**axis)),
+        x=alt.X(
+            f"{given}:{kind}", title="given label", sort=None, axis=alt.Axis(**axis, **upright)
+        ),
         y=alt.Y(f"{true}:{kind}", title="true class", sort=None, axis=alt.Axis(**axis)),
     )
     ground = "#23262e" if dark else "#f4f5f7"

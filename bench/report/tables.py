@@ -13,6 +13,9 @@ from bench.stats.frame import BLOCK
 from bench.stats.gains import SMALLEST, by_cell, overall
 from bench.stats.leaderboard import cells, leaderboard, missing_cells
 
+WIDEST = 12
+"""Columns of a table whose rows and columns keep their places."""
+
 BADGES = {
     "noise_rate": "rate",
     "transition_matrix": "T",
@@ -86,13 +89,30 @@ def leaderboard_table(
                 row.append("missing")
         rows.append(tuple(row))
     headings = [noise if one_dataset else f"{dataset} {noise}" for dataset, noise in blocks]
-    return Table(
+    table = Table(
         f"{title or 'Leaderboard'}, refiner {refiner}",
         ("rank", "method", "told / uses", "mean", *headings),
         tuple(rows),
         tuple(_leaderboard_notes(results, refiner, found)),
         frozenset(best),
     )
+    return turned(table, "method") if _is_wide(table) else table
+
+
+def turned(table: Table, names: str) -> Table:
+    """Rows as columns: what was in the column ``names`` becomes the headings."""
+    key = table.columns.index(names)
+    kept = [position for position in range(len(table.columns)) if position != key]
+    rows = [(table.columns[p], *(row[p] for row in table.rows)) for p in kept]
+    places = {position: number for number, position in enumerate(kept)}
+    best = frozenset((places[column], row + 1) for row, column in table.best if column != key)
+    columns = ("", *(row[key] for row in table.rows))
+    return Table(table.title, columns, tuple(rows), table.notes, best, frozenset({""}))
+
+
+def _is_wide(table: Table) -> bool:
+    """More columns than a terminal or a page has room for, and fewer rows than that."""
+    return len(table.columns) > WIDEST and len(table.rows) < len(table.columns)
 
 
 def _badges(methods: pd.DataFrame) -> dict[str, str]:
@@ -166,12 +186,13 @@ def gain_cells_table(results: pd.DataFrame, refiner: str = "lip") -> Table:
             row.append(points(float(indexed[key])) if key in indexed.index else "missing")
         rows.append(tuple(row))
     headings = [noise if one_dataset else f"{dataset} {noise}" for dataset, noise in blocks]
-    return Table(
+    table = Table(
         f"Gain of {refiner} in each cell",
         ("method", *headings),
         tuple(rows),
         ("Mean paired gain over seeds, percentage points; minus is harm.",),
     )
+    return turned(table, "method") if _is_wide(table) else table
 
 
 def suite_tables(

@@ -50,9 +50,12 @@ def labels(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
         """,
         [board],
     )
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=list(COLUMNS))
+    found = [tuple(row) for row in rows]
+    frame = pd.DataFrame(found, columns=list(COLUMNS))
     for column in ("class_names", "noise_params", "matrix", "nominal"):
-        frame[column] = [None if value is None else json.loads(value) for value in frame[column]]
+        texts = [row[COLUMNS.index(column)] for row in found]
+        parsed = [None if text is None else json.loads(text) for text in texts]
+        frame[column] = pd.Series(parsed, index=frame.index, dtype=object)
     for column in ("realised_rate", "mean_set_size"):
         frame[column] = frame[column].astype(float)
     return frame

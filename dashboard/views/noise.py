@@ -47,17 +47,20 @@ def _overview(labels: pd.DataFrame) -> None:
         f"{count(blocks['dataset'].nunique(), 'data set')}. Every method of this board was given "
         "the same wrong labels at the same seed."
     )
-    shown = blocks.assign(
-        nominal=100 * blocks["nominal"],
-        realised=100 * blocks["realised"],
-        lowest=100 * blocks["lowest"],
-        highest=100 * blocks["highest"],
-        open_rate=100 * blocks["open_rate"],
-    )
+    shares = ["nominal", "realised", "lowest", "highest", "open_rate"]
+    shown = blocks.assign(**{name: 100 * blocks[name] for name in shares})
+    empty = {
+        "classes": blocks["classes"].nunique() == 1,
+        "lowest": blocks["seeds"].max() == 1,
+        "highest": blocks["seeds"].max() == 1,
+        "open_rate": not blocks["open_rate"].any(),
+        "set_size": blocks["set_size"].isna().all(),
+        "distinct": blocks["seeds"].max() == 1,
+    }
     number = st.column_config.NumberColumn
     with st.container(key="noise_overview"), states.guarded("table"):
         st.dataframe(
-            shown.drop(columns=["classes"] if blocks["classes"].nunique() == 1 else []),
+            shown.drop(columns=[name for name, without in empty.items() if without]),
             hide_index=True,
             placeholder="–",
             column_config={
@@ -89,7 +92,10 @@ def _overview(labels: pd.DataFrame) -> None:
 
 
 def _one(board: Board, labels: pd.DataFrame) -> None:
-    pairs = list(dict.fromkeys(zip(labels["dataset"], labels["noise"], strict=True)))
+    wrong_first = labels.assign(clean=labels["realised_rate"] == 0).sort_values(
+        "clean", kind="stable"
+    )
+    pairs = list(dict.fromkeys(zip(wrong_first["dataset"], wrong_first["noise"], strict=True)))
     names = dict(zip(headings(pairs), pairs, strict=True))
     chosen = choose(
         "Labels", list(names), "labels", help="Data set and noise.", folded=len(names) > 8

@@ -20,7 +20,7 @@ class OpenSet(Noise):
 
     Which ones is drawn without replacement on both sides. Images are brought to the size of those
     they replace by bilinear interpolation (antialiased), grey is repeated into colours, colours
-    become luma. The closed part keeps its true labels: the open rate is reported apart.
+    become luma, and levels are scaled to the same brightest value. The closed part keeps its true labels: the open rate is reported apart.
     """
 
     name = "open-set"
@@ -62,16 +62,19 @@ class OpenSet(Noise):
                 f"{len(others):,}; the highest rate it can reach here is {len(others) / n:.3f}"
             )
         rows = np.sort(rng.permutation(n)[:wanted]).astype(np.int64)
-        chosen = others[np.sort(rng.permutation(len(others))[:wanted])]
-        return Foreign(rows, fitted(chosen, train.inputs.shape[1:]))
+        chosen = others[rng.permutation(len(others))[:wanted]]
+        scale = int(train.inputs.max()) / max(1, int(others.max()))
+        return Foreign(rows, fitted(chosen, train.inputs.shape[1:], scale))
 
     def describe(self) -> str:
         """The rate and where the images come from."""
         return f"open-set {self.rate:g} {self.source}".strip()
 
 
-def fitted(images: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """Images ``(n, h, w, c)`` uint8 brought to ``shape`` = (height, width, channels)."""
+def fitted(
+    images: np.ndarray[Any, Any], shape: tuple[int, ...], scale: float = 1.0
+) -> np.ndarray[Any, Any]:
+    """Images ``(n, h, w, c)`` uint8 times ``scale``, as ``shape`` = (height, width, channels)."""
     import torch
     from torch.nn import functional as F
 
@@ -84,5 +87,5 @@ def fitted(images: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[A
             x = x.expand(-1, channels, -1, -1)
     if x.shape[2:] != (height, width):
         x = F.interpolate(x, (height, width), mode="bilinear", antialias=True)
-    pixels = x.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    pixels = (x * scale).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
     return np.ascontiguousarray(pixels.numpy())
