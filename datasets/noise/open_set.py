@@ -19,8 +19,9 @@ class OpenSet(Noise):
     """A share of the images is replaced by images of another data set; the labels stay.
 
     Which ones is drawn without replacement on both sides. Images are brought to the size of those
-    they replace by bilinear interpolation (antialiased), grey is repeated into colours, colours
-    become luma, and levels are scaled to the same brightest value. The closed part keeps its true labels: the open rate is reported apart.
+    they replace by bilinear interpolation (antialiased); grey is repeated into colours, colours
+    become luma, and levels are scaled to the same brightest value. The closed part keeps its true
+    labels: the open rate is reported apart.
     """
 
     name = "open-set"
