@@ -59,11 +59,9 @@ def heat_map(
     kind, true, given = ("O", "true", "given") if many else ("N", "true_name", "given_name")
     frame = matrix_frame(matrix, names)
     axis: dict[str, Any] = {"labelLimit": 110, "labelOverlap": True}
-    upright = {"labelAngle": 0} if max(map(len, names)) <= SHORT else {}
+    across = axis | ({"labelAngle": 0} if max(map(len, names)) <= SHORT else {})
     base = alt.Chart(frame, title=alt.TitleParams(title, anchor="start")).encode(
-        x=alt.X(
-            f"{given}:{kind}", title="given label", sort=None, axis=alt.Axis(**axis, **upright)
-        ),
+        x=alt.X(f"{given}:{kind}", title="given label", sort=None, axis=alt.Axis(**across)),
         y=alt.Y(f"{true}:{kind}", title="true class", sort=None, axis=alt.Axis(**axis)),
     )
     ground = "#23262e" if dark else "#f4f5f7"
