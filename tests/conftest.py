@@ -70,3 +70,18 @@ def write_suite(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def real_data(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """Path of a real data file by name; skips the test where it is absent."""
+    beside = request.config.rootpath.parent / "shared" / "data"
+    folder = Path(os.environ.get("LIPBENCH_TEST_DATA") or beside)
+
+    def find(name: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            pytest.skip(f"real data {name} is not in {folder}; set LIPBENCH_TEST_DATA")
+        return path
+
+    return find

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DECODED = "decoded"
+"""In the name of a folder with the images of an import that runs."""
 NUMBER = re.compile(r"[0-9]{1,18}")
 """A file stem that is a position in the canonical data set; 18 digits always fit an int64."""
 
@@ -99,7 +103,9 @@ def import_copy(
                 f"{declared['layout']}"
             )
     data_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=data_dir, prefix=f".{name}-decoded-") as work:
+    _clear_away(data_dir)
+    prefix = f".{name}-{DECODED}-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix=prefix) as work:
         splits, whole = [], {}
         for part in prepared.PARTS:
             file = f"{part}_inputs.npy"
@@ -116,6 +122,14 @@ def import_copy(
             replace=replace,
             whole=whole,
         )
+
+
+def _clear_away(data_dir: Path) -> None:
+    """Remove what imports that were killed had decoded; those that still run keep theirs."""
+    for path in data_dir.glob(f".*-{DECODED}-*"):
+        owner = path.name.rpartition(f"-{DECODED}-")[2].partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def survey_layout(dataset: Dataset, source: Path) -> tuple[Listing, Survey]:

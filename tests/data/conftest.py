@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -96,21 +95,6 @@ def zipped(tmp_path: Path) -> Callable[..., Path]:
         return target
 
     return pack
-
-
-@pytest.fixture(scope="session")
-def real_data(request: pytest.FixtureRequest) -> Callable[[str], Path]:
-    """Path of a real data file by name; skips the test where it is absent."""
-    beside = request.config.rootpath.parent / "shared" / "data"
-    folder = Path(os.environ.get("LIPBENCH_TEST_DATA") or beside)
-
-    def find(name: str) -> Path:
-        path = folder / name
-        if not path.exists():
-            pytest.skip(f"real data {name} is not in {folder}; set LIPBENCH_TEST_DATA")
-        return path
-
-    return find
 
 
 @pytest.fixture
