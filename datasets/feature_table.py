@@ -122,7 +122,7 @@ def _read_csv(path: Path) -> dict[str, Any]:
         parts = np.array([row[header.index(SPLIT)] for row in rows[1:]])
         for number, part in enumerate(parts):
             if part not in ("train", "test"):
-                raise DataError(f"{path}:{number + 2}: split is {part!r}, not train or test")
+                raise DataError(f"{path}:{number + 2}: split is {str(part)!r}, not train or test")
         columns["held"] = parts == "test"
     return columns
 

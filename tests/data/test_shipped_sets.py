@@ -17,6 +17,7 @@ from bench.data import prepared
 from bench.data.importer import fetch
 from bench.errors import DataError
 from bench.registry import Registry
+from datasets.stl10 import Stl10
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -92,9 +93,7 @@ def stl10(raw: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     place.mkdir(parents=True)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (8, 3, 96, 96)).astype(np.uint8)  # columns before rows
-    names = "\n".join(
-        ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"]
-    )
+    names = "\n".join(Stl10.class_names)
     (place / "class_names.txt").write_text(names)
     for part in ("train", "test"):
         (place / f"{part}_X.bin").write_bytes(images.tobytes())

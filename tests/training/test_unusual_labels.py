@@ -24,6 +24,7 @@ class Plain(Method):
     learns_from = "candidates"
 
     def loss(self, batch: Batch) -> torch.Tensor:
+        """Minus log of the candidates' probability."""
         inside = self.run.candidates[batch.index]
         logits = self.logits(batch.x)
         return logits.logsumexp(1) - logits.masked_fill(inside == 0, -torch.inf).logsumexp(1)
@@ -78,8 +79,8 @@ def test_foreign_images_are_what_is_trained_on() -> None:
 
 
 def test_the_clean_subset_holds_no_foreign_image() -> None:
-    train = images(160, seed=0)
-    trained = session(with_foreign(train, 70), train, method=Told())
+    train = images(600, seed=0)
+    trained = session(with_foreign(train, 280), train, method=Told())
     inputs, _ = trained.run.known.clean_subset
     raw = trained.run.raw(inputs)
     assert not bool((raw.round() == 77).flatten(1).all(1).any())
