@@ -26,6 +26,8 @@ from bench.registry import Registry
 
 log = logging.getLogger(__name__)
 
+RAW = "raw"
+"""Folder of ``DATA_DIR`` for downloads."""
 PARTS = ("train", "test")
 ARRAYS = ("inputs", "labels", "index")
 EXTRAS = ("given", "candidates", "folds")
@@ -180,7 +182,9 @@ def build(name: str, data_dir: Path, registry: Registry) -> DataInfo:
         origin: dict[str, Any] = {"parent": parent.info.fingerprint}
     else:
         train, test, class_names = _built(name, dataset, data_dir, declared["bundled"])
-        origin = {"stamp": stamp(dataset.origin())}
+        raw = data_dir / RAW / dataset.name
+        origin = {"raw": str(raw.resolve())} if raw.exists() else {}
+        origin["stamp"] = stamp(dataset.origin())
     title = dataset.describe()
     write(name, data_dir, train, test, class_names, title, origin, truth=_truth(dataset))
     return described(name, data_dir, registry)
@@ -201,7 +205,7 @@ def _built(
     name: str, dataset: Dataset, data_dir: Path, bundled: bool
 ) -> tuple[Split, Split, tuple[str, ...]]:
     try:
-        return dataset.build(data_dir / "raw" / dataset.name)
+        return dataset.build(data_dir / RAW / dataset.name)
     except DataError as error:
         if bundled:
             raise
@@ -362,6 +366,10 @@ def rebuild(name: str, data_dir: Path, registry: Registry, reason: DataError) ->
             log.warning("%s is prepared anew: %s", name, str(reason).partition(";")[0])
         return build(name, data_dir, registry)
     origin = read_origin(name, data_dir) if there else {}
+    raw = str(origin.get("raw", ""))
+    if raw and Path(raw).exists():
+        log.warning("%s is prepared anew from %s: %s", name, raw, str(reason).partition(";")[0])
+        return build(name, data_dir, registry)
     source = Path(str(origin.get("source", "")))
     if origin.get("source") and source.exists():
         from bench.data.importer import import_copy

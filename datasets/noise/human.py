@@ -63,7 +63,10 @@ class Human(Noise):
         """The annotators' labels of the images at hand."""
         file = self._file(train)
         given, true = (file.given(column) for column in SETS[train.info.name][1][self.labels])
-        return aligned(file, given, true, train)
+        try:
+            return aligned(file, given, true, train)
+        except DataError as error:  # a copy whose images carry no position can have no such labels
+            raise Incompatible(str(error)) from None
 
     def describe(self) -> str:
         """Which of the label vectors."""

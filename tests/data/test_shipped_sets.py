@@ -135,6 +135,17 @@ def test_a_file_with_a_wrong_md5_is_refused_and_prepares_nothing(
     assert not prepared.exists("svhn", data_dir)
 
 
+def test_a_damaged_cache_is_made_again_from_the_download(
+    data_dir: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mnist_like(data_dir / "raw" / "mnist", "MNIST")
+    before = fetch("mnist", data_dir, registry)
+    file = data_dir / "mnist" / "train_inputs.npy"
+    file.write_bytes(file.read_bytes()[:-5] + b"wrong")
+    monkeypatch.setattr("torchvision.datasets.utils._urlretrieve", no_network)
+    assert prepared.load("mnist", data_dir, registry).info == before
+
+
 def test_a_truncated_archive_is_refused_and_prepares_nothing(
     data_dir: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,7 +85,7 @@ def test_human_labels_are_aligned_by_canonical_position(tmp_path: Path) -> None:
 def test_human_labels_of_images_in_another_order_are_refused(tmp_path: Path) -> None:
     train = human_set(tmp_path)
     train.index = train.index[::-1].copy()
-    with pytest.raises(DataError, match=r"differ from those of cifar10 in \d+ of 200 samples"):
+    with pytest.raises(Incompatible, match=r"differ from those of cifar10 in \d+ of 200 samples"):
         draw(Human(labels="worse"), train, 0)
 
 
