@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class RunProgress:
     """One bar over all trainings; it moves with every epoch, weighted by the method's cost."""
 
-    def __init__(self, trainings: Sequence[TrainingSpec], file: TextIO = sys.stderr) -> None:
+    def __init__(self, trainings: Sequence[TrainingSpec], file: TextIO | None = None) -> None:
+        file = file or sys.stderr
         self._lock = threading.Lock()
         self._finished = 0
         self._failed = 0

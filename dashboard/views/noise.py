@@ -150,7 +150,10 @@ def _examples(board: Board, group: pd.DataFrame, class_names: list[str]) -> None
     found = board.examples(tuple(group["artefact_sha"]))
     if found.empty:
         if group["realised_rate"].max() > 0:
-            st.caption("No images are stored: features have none, and candidate sets no wrong one.")
+            st.caption(
+                "No images of wrong labels are stored: they are drawn when the suite is run, and "
+                "neither features nor candidate sets have any."
+            )
         return
     st.markdown("**Wrong labels**: given → true")
     with st.container(horizontal=True, gap="small", key="examples"):

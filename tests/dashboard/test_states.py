@@ -98,9 +98,19 @@ def test_one_seed_is_said_in_words(visit: Visit, said: Said, one_seed: Path) -> 
 
 def test_nothing_done_gives_the_command(visit: Visit, said: Said, planned_only: Path) -> None:
     for page in PAGES:
+        if page == "noise":
+            continue
         text = said(visit(planned_only, page))
         assert "27 trainings of 27 wait to be run" in text
         assert "python -m bench run tiny" in text
+
+
+def test_labels_are_shown_before_anything_is_trained(
+    visit: Visit, said: Said, planned_only: Path
+) -> None:
+    text = said(visit(planned_only, "noise")).replace("*", "")
+    assert "3 kinds of labels on 1 data set" in text
+    assert "of the labels are wrong" in text
 
 
 def test_only_failures_lists_reasons(visit: Visit, said: Said, only_failures: Path) -> None:

@@ -140,10 +140,9 @@ def test_workers_of_a_killed_coordinator_end_by_themselves(
     assert not any(alive(pid) for pid in workers)
 
 
-def test_ctrl_c_says_how_to_go_on_and_keeps_what_is_done(
-    undisturbed: tuple[Path, Path], data_dir: Path, tmp_path: Path
-) -> None:
-    suite, _ = undisturbed
+def test_ctrl_c_says_how_to_go_on_and_keeps_what_is_done(data_dir: Path, tmp_path: Path) -> None:
+    suite = tmp_path / "longer.yaml"
+    suite.write_text(SUITE.replace("seeds: 2", "seeds: 40"))
     db = tmp_path / "interrupted.db"
     process = start(suite, db, data_dir)
     deadline = time.monotonic() + 120
