@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.data.arrays import Prepared, folder
 from bench.data.noise import ArtefactStore, NoiseArtefact
-from bench.data.prepared import Prepared, folder, load
+from bench.data.prepared import load
 from bench.errors import DataError, nearest
 
 if TYPE_CHECKING:

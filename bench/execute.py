@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.artefacts import artefact as artefact_of
+from bench.data.arrays import Prepared
 from bench.data.noise import NoiseArtefact
-from bench.data.prepared import Prepared, load
+from bench.data.prepared import load
 from bench.environment import environment
 from bench.errors import DataError, PluginError
 from bench.protocol import Protocol

@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bench.artefacts import artefact as artefact_of
+from bench.data.arrays import Prepared
 from bench.data.noise import NoiseArtefact
 from bench.data.noise import check as check_noise
-from bench.data.prepared import Prepared, load, read_info
+from bench.data.prepared import load, read_info
 from bench.errors import Incompatible, PluginError, SpecError
 from bench.identity import ENGINE, content_sha
 from bench.rank_rules import parse_rule

@@ -134,7 +134,7 @@ def verify(
 
     [dim]Example:[/dim] python -m bench data verify clothing1m --source ~/clothing1m
     """
-    from bench.data import inventory, prepared
+    from bench.data import arrays, inventory
     from bench.errors import DataError
     from bench.registry import discover
 
@@ -151,7 +151,7 @@ def verify(
         )
         return
     usable = [info.name for info in registry.all("dataset") if not info.error]
-    chosen = names or [name for name in usable if prepared.exists(name, data_dir)]
+    chosen = names or [name for name in usable if arrays.exists(name, data_dir)]
     if not chosen:
         terminal().print(f"nothing is prepared in {data_dir}; see: python -m bench data list")
     problems = []
@@ -200,11 +200,11 @@ def list_(
 
 def _written(name: str, data_dir: Path) -> int | None:
     """When the set was written last, in nanoseconds; None when it is not there."""
-    from bench.data import prepared
+    from bench.data import arrays
 
-    if not prepared.exists(name, data_dir):
+    if not arrays.exists(name, data_dir):
         return None
-    return (prepared.folder(name, data_dir) / "meta.json").stat().st_mtime_ns
+    return (arrays.folder(name, data_dir) / "meta.json").stat().st_mtime_ns
 
 
 def _say(info: DataInfo, data_dir: Path, before: int | None) -> None:

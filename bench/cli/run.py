@@ -104,7 +104,8 @@ def run(
 
 def _bring_data(suite: Suite, registry: Registry, data_dir: Path, console: Console) -> None:
     """Prepare the data sets that are absent; downloads them where there is a network."""
-    from bench.data.prepared import build, exists, read_info
+    from bench.data.arrays import exists
+    from bench.data.prepared import build, read_info
 
     for item in suite.datasets:
         name = registry.bind("dataset", item.name, item.params)

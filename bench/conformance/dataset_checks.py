@@ -13,7 +13,7 @@ from bench.api import Dataset
 from bench.conformance.plugin_checks import COMMON
 from bench.conformance.result import Requirement, Skipped
 from bench.conformance.subject import Subject
-from bench.data.prepared import fingerprint
+from bench.data.arrays import fingerprint
 from bench.errors import DataError
 
 if TYPE_CHECKING:

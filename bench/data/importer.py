@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.api import DataInfo, Dataset, Listing, Split
-from bench.data import prepared
+from bench.data import arrays, prepared
 from bench.data.images import decode
 from bench.data.layouts import Survey, decode_square, survey
 from bench.data.tree import ImageFile, open_tree
@@ -88,7 +88,7 @@ def import_copy(
         )
     if not declared["layout"]:
         return import_tree(name, source, data_dir, registry, replace=replace)
-    prepared.check_place(name, data_dir)
+    arrays.check_place(name, data_dir)
     dataset: Dataset = registry.create("dataset", name, {})
     listing, found = survey_layout(dataset, source)
     if found.missing and not skip_missing:
@@ -96,7 +96,7 @@ def import_copy(
             f"{source}: {found.describe_missing()}\nTo go on without them: --skip-missing; they "
             f"are then not in the data set, which is shown as a subset"
         )
-    for part in prepared.PARTS:
+    for part in arrays.PARTS:
         if not found.found[part]:
             raise DataError(
                 f"{source} has no {part} images of {dataset.name}; the layout is:\n"
@@ -107,7 +107,7 @@ def import_copy(
     prefix = f".{name}-{DECODED}-{os.getpid()}-"
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=prefix) as work:
         splits, whole = [], {}
-        for part in prepared.PARTS:
+        for part in arrays.PARTS:
             file = f"{part}_inputs.npy"
             whole[file] = Path(work) / file
             size: int = dataset.size  # type: ignore[attr-defined] # every layout has it
@@ -172,7 +172,7 @@ def import_tree(
     declared = registry.get("dataset", name).declared
     if declared["bundled"]:
         raise DataError(f"{name} ships with LIPBench and is prepared on first use; use it as it is")
-    prepared.check_place(name, data_dir)
+    arrays.check_place(name, data_dir)
     with open_tree(source) as files:
         class_names = _class_names(files, declared["class_names"], name)
         ids = {class_name: i for i, class_name in enumerate(class_names)}
@@ -199,7 +199,7 @@ def _put(
     """Write an imported set unless the same is there; another one is replaced only if asked."""
     name, data_dir, registry = place
     there = intact(name, data_dir, registry)
-    found = prepared.fingerprint(*splits, class_names)
+    found = arrays.fingerprint(*splits, class_names)
     if there is not None and there.fingerprint == found:
         return there
     if there is not None and not replace:
@@ -213,13 +213,13 @@ def _put(
     dataset: Dataset = registry.create("dataset", name, {})
     origin = {"source": str(source.resolve())}
     title = dataset.describe()
-    prepared.write(name, data_dir, *splits, class_names, title, origin, whole=whole)
+    arrays.write(name, data_dir, *splits, class_names, title, origin, whole=whole)
     return prepared.described(name, data_dir, registry)
 
 
 def intact(name: str, data_dir: Path, registry: Registry) -> DataInfo | None:
     """The prepared set, after its fingerprint was checked; None when absent or damaged."""
-    if not prepared.exists(name, data_dir):
+    if not arrays.exists(name, data_dir):
         return None
     try:
         return prepared.checked(name, data_dir, registry).info
@@ -235,7 +235,7 @@ def summary(info: DataInfo) -> str:
 
 def _class_names(files: Sequence[ImageFile], official: Sequence[str], name: str) -> tuple[str, ...]:
     """The classes in the order of their ids."""
-    classes = {part: {f.class_name for f in files if f.part == part} for part in prepared.PARTS}
+    classes = {part: {f.class_name for f in files if f.part == part} for part in arrays.PARTS}
     first = {(f.part, f.class_name): f for f in reversed(files)}
     if official:
         for (_, class_name), file in sorted(first.items(), key=lambda item: item[0]):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bench.api import DataInfo, Dataset
-from bench.data import prepared
+from bench.data import arrays, prepared
 from bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def verify(name: str, data_dir: Path, registry: Registry) -> DataInfo:
         DataError: it is not prepared, or it is not what was prepared; says what differs.
     """
     bundled = registry.get("dataset", name).declared["bundled"]
-    if bundled and not prepared.exists(name, data_dir):
+    if bundled and not arrays.exists(name, data_dir):
         prepared.build(name, data_dir, registry)
     return prepared.checked(name, data_dir, registry).info
 
@@ -99,7 +99,7 @@ def _entry(plugin: PluginInfo, data_dir: Path, registry: Registry) -> Entry:
     name = plugin.name
     if plugin.error:
         return Entry(name, plugin.summary, "broken", None, plugin.error)
-    if not prepared.exists(name, data_dir):
+    if not arrays.exists(name, data_dir):
         if plugin.declared["bundled"]:
             return Entry(name, plugin.summary, "bundled", None, "prepared on first use")
         how = _how(plugin)

@@ -1,26 +1,26 @@
-"""Prepared data sets: plain arrays in a folder, named by the hash of their content.
-
-``DATA_DIR/<name>/`` holds ``meta.json`` and six ``.npy`` files. It appears whole or not at all: it
-is built beside its place and renamed. Training memory-maps it and checks the fingerprint.
-"""
+"""Prepared data sets: found, checked, and made (again) of what they come from."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
-import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench.api import DataInfo, Dataset, Split
-from bench.data.contract import validate
-from bench.data.swap import Contents, one_line, refuse_foreign, staged
+from bench.data.arrays import (
+    Prepared,
+    check_place,
+    exists,
+    fingerprint,
+    folder,
+    read_arrays,
+    sizes,
+    write,
+)
+from bench.data.remedy import import_command, missing, remedy
+from bench.data.swap import one_line
 from bench.errors import DataError
 from bench.registry import Registry
 
@@ -28,52 +28,6 @@ log = logging.getLogger(__name__)
 
 RAW = "raw"
 """Folder of ``DATA_DIR`` for downloads."""
-PARTS = ("train", "test")
-ARRAYS = ("inputs", "labels", "index")
-EXTRAS = ("given", "candidates", "folds")
-"""Arrays that only some training splits have."""
-CONTENTS = Contents(
-    written=frozenset({"meta.json", *(f"{p}_{a}.npy" for p in PARTS for a in (*ARRAYS, *EXTRAS))}),
-    kept=frozenset({"noise", "posterior"}),
-)
-"""Noise artefacts carry the fingerprint they belong to, so they stay when the arrays change."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A data set ready to train on; arrays are read-only memory maps."""
-
-    info: DataInfo
-    train: Split
-    test: Split
-
-    def at(self, seed: int) -> Prepared:
-        """The official split of a pool that belongs to a seed (modulo their number), else itself.
-
-        Sizes in ``info`` become those of the split.
-        """
-        if self.train.folds is None:
-            return self
-        fold = self.train.folds[:, seed % self.info.n_folds]
-        train, test = (_rows(self.train, np.flatnonzero(fold == part)) for part in (1, 2))
-        test = replace(test, given=None, candidates=None)
-        info = replace(self.info, n_train=len(train.labels), n_test=len(test.labels))
-        return Prepared(info, train, test)
-
-
-def folder(name: str, data_dir: Path) -> Path:
-    """Where a prepared data set lies."""
-    return data_dir / name
-
-
-def exists(name: str, data_dir: Path) -> bool:
-    """True when a prepared data set is in its place, intact or not."""
-    return (folder(name, data_dir) / "meta.json").exists()
-
-
-def check_place(name: str, data_dir: Path) -> None:
-    """Raise ``DataError`` when somebody's own files lie where the data set would go."""
-    refuse_foreign(folder(name, data_dir), CONTENTS)
 
 
 def read_info(name: str, data_dir: Path, registry: Registry) -> DataInfo:
@@ -115,30 +69,30 @@ def described(name: str, data_dir: Path, registry: Registry) -> DataInfo:
     declared = registry.get("dataset", name).declared
     path = folder(name, data_dir) / "meta.json"
     if not path.exists():
-        raise DataError(missing(name, data_dir))
+        raise DataError(missing(name, data_dir, registry))
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
-        sizes = (int(meta["n_train"]), int(meta["n_test"]))
+        counts = (int(meta["n_train"]), int(meta["n_test"]))
         official = declared["official_size"]
         return DataInfo(
             name=name,
             fingerprint=str(meta["fingerprint"]),
-            n_train=sizes[0],
-            n_test=sizes[1],
+            n_train=counts[0],
+            n_test=counts[1],
             class_names=tuple(meta["class_names"]),
             shape=tuple(meta["shape"]),
-            full=official is None or sizes == tuple(official),
+            full=official is None or counts == tuple(official),
             truth=bool(meta.get("truth", declared["truth"])),
             given=bool(meta.get("given", False)),
             partial=bool(meta.get("partial", False)),
             n_folds=int(meta.get("n_folds", 0)),
-            n_canonical=declared["canonical_size"] or (official or sizes)[0],
+            n_canonical=declared["canonical_size"] or (official or counts)[0],
             title=str(meta.get("title", "")),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path} is damaged ({type(error).__name__}: {one_line(error)}); "
-            f"{_remedy(name, data_dir, registry)}"
+            f"{remedy(name, data_dir, registry)}"
         ) from None
 
 
@@ -151,19 +105,18 @@ def checked(name: str, data_dir: Path, registry: Registry) -> Prepared:
     info = described(name, data_dir, registry)
     place = folder(name, data_dir)
     try:
-        train, test = _read_arrays(place)
+        train, test = read_arrays(place)
     except DataError as error:
-        raise DataError(f"{error}; {_remedy(name, data_dir, registry)}") from None
+        raise DataError(f"{error}; {remedy(name, data_dir, registry)}") from None
     found = fingerprint(train, test, info.class_names)
     if found != info.fingerprint:
         changed = f"fingerprint {found[:12]}, expected {info.fingerprint[:12]}"
-    elif _sizes(train, test) != (info.n_train, info.n_test, info.shape):
+    elif sizes(train, test) != (info.n_train, info.n_test, info.shape):
         changed = "meta.json gives other sizes than the arrays have"
     else:
         return Prepared(info, train, test)
     raise DataError(
-        f"{place} was changed after it was prepared ({changed}); "
-        f"{_remedy(name, data_dir, registry)}"
+        f"{place} was changed after it was prepared ({changed}); {remedy(name, data_dir, registry)}"
     )
 
 
@@ -181,7 +134,7 @@ def build(name: str, data_dir: Path, registry: Registry) -> DataInfo:
         train, test, class_names = dataset.derive(parent.train, parent.test)
         origin: dict[str, Any] = {"parent": parent.info.fingerprint}
     else:
-        train, test, class_names = _built(name, dataset, data_dir, declared["bundled"])
+        train, test, class_names = _built(name, dataset, data_dir, registry)
         raw = data_dir / RAW / dataset.name
         origin = {"raw": str(raw.resolve())} if raw.exists() else {}
         origin["stamp"] = stamp(dataset.origin())
@@ -202,116 +155,27 @@ def stamp(paths: Iterable[Path]) -> list[list[Any]]:
 
 
 def _built(
-    name: str, dataset: Dataset, data_dir: Path, bundled: bool
+    name: str, dataset: Dataset, data_dir: Path, registry: Registry
 ) -> tuple[Split, Split, tuple[str, ...]]:
+    bundled = registry.get("dataset", name).declared["bundled"]
     try:
         return dataset.build(data_dir / RAW / dataset.name)
     except DataError as error:
         if bundled:
             raise
-        raise DataError(f"{error}:\n{_import_command(name, data_dir)}") from error
+        raise DataError(f"{error}:\n{import_command(name, data_dir, registry)}") from error
     except Exception as error:
         cause = f"({type(error).__name__}: {one_line(error)})"
         if bundled:
             raise DataError(f"{name} could not be prepared {cause}") from error
         raise DataError(
-            f"{name} could not be downloaded {cause}.\n{missing(name, data_dir)}"
+            f"{name} could not be downloaded {cause}.\n{missing(name, data_dir, registry)}"
         ) from error
 
 
 def _truth(dataset: Dataset) -> bool:
     """Whether labels are true: a plugin may have that as a parameter, so ask the instance."""
     return bool(dataset.truth)
-
-
-def write(
-    name: str,
-    data_dir: Path,
-    train: Split,
-    test: Split,
-    class_names: tuple[str, ...],
-    title: str = "",
-    origin: Mapping[str, Any] | None = None,
-    *,
-    truth: bool | None = None,
-    whole: Mapping[str, Path] | None = None,
-) -> None:
-    """Put a data set in its place, whole or not at all; one that was there is replaced.
-
-    Several processes may write the same set at once: a whole one remains.
-
-    Args:
-        name: of the data set, perhaps with a hash of its parameters.
-        data_dir: where prepared data sets lie.
-        train: its training split.
-        test: its test split.
-        class_names: in the order of their ids.
-        title: to show for the name.
-        origin: what it was made of, so that it can be made again.
-        truth: whether training labels are true; None for what the plugin declares.
-        whole: arrays that lie on the same disk as finished files, to be moved instead of copied.
-
-    Raises:
-        DataError: the splits are not what ``Split`` promises, or the folder cannot be written.
-    """
-    validate(name, train, test, class_names)
-    n_train, n_test, shape = _sizes(train, test)
-    meta = {
-        "name": name,
-        "fingerprint": fingerprint(train, test, class_names),
-        "n_train": n_train,
-        "n_test": n_test,
-        "class_names": list(class_names),
-        "shape": list(shape),
-        **({"given": True} if train.given is not None else {}),
-        **({"partial": True} if train.candidates is not None else {}),
-        **({"n_folds": train.folds.shape[1]} if train.folds is not None else {}),
-        **({"title": title} if title else {}),
-        **({} if truth is None else {"truth": truth}),
-        **({"origin": dict(origin)} if origin else {}),
-    }
-
-    # Resolved, so that a link to another disk stays a link.
-    place = folder(name, data_dir).resolve()
-
-    def same() -> bool:
-        try:
-            if json.loads((place / "meta.json").read_text(encoding="utf-8")) != meta:
-                return False
-            found = fingerprint(*_read_arrays(place), class_names)
-        except (OSError, ValueError, DataError):
-            return False
-        return bool(found == meta["fingerprint"])
-
-    with staged(place, CONTENTS, same) as stage:
-        for part, split in zip(PARTS, (train, test), strict=True):
-            for array in _arrays(split):
-                file = f"{part}_{array}.npy"
-                if whole and file in whole:
-                    os.rename(whole[file], stage / file)
-                else:
-                    np.save(stage / file, getattr(split, array))
-        (stage / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
-
-
-def fingerprint(train: Split, test: Split, class_names: tuple[str, ...]) -> str:
-    """sha256 over class names and all arrays with their types and shapes."""
-    digest = hashlib.sha256(json.dumps(list(class_names)).encode())
-    for split in (train, test):
-        for array in _arrays(split):
-            values = np.ascontiguousarray(getattr(split, array))
-            digest.update(f"{array} {values.dtype.str} {values.shape}".encode())
-            digest.update(values.data)
-    return digest.hexdigest()
-
-
-def _arrays(split: Split) -> tuple[str, ...]:
-    return (*ARRAYS, *(extra for extra in EXTRAS if getattr(split, extra) is not None))
-
-
-def missing(name: str, data_dir: Path) -> str:
-    """What to type when a data set is not there."""
-    return f"{name} is not in {data_dir}. Bring it with one of:\n{_commands(name, data_dir)}"
 
 
 def as_dict(info: DataInfo) -> dict[str, Any]:
@@ -325,32 +189,6 @@ def as_dict(info: DataInfo) -> dict[str, Any]:
         "shape": list(info.shape),
         "full": info.full,
     }
-
-
-def _remedy(name: str, data_dir: Path, registry: Registry) -> str:
-    if registry.get("dataset", name).declared["bundled"]:
-        return "it is prepared anew on its next use"
-    return f"bring it again with one of:\n{_commands(name, data_dir)}"
-
-
-def _commands(name: str, data_dir: Path) -> str:
-    return (
-        f"  python -m bench data fetch {name}{_option(data_dir)}          "
-        f"(downloads it through torchvision)\n{_import_command(name, data_dir)}"
-    )
-
-
-def _import_command(name: str, data_dir: Path) -> str:
-    return (
-        f"  python -m bench data import {name} FILE{_option(data_dir)}    "
-        f"(a folder or zip of train/<class>/*, test/<class>/*)"
-    )
-
-
-def _option(data_dir: Path) -> str:
-    """The option without which the command would look elsewhere."""
-    usual = Path(os.environ.get("LIPBENCH_DATA_DIR") or "data")
-    return "" if data_dir == usual else f" --data-dir {shlex.quote(str(data_dir))}"
 
 
 def rebuild(name: str, data_dir: Path, registry: Registry, reason: DataError) -> DataInfo:
@@ -401,39 +239,3 @@ def _stale(name: str, data_dir: Path, registry: Registry) -> str:
         if stamp(dataset.origin()) != origin["stamp"]:
             return "its files were changed"
     return ""
-
-
-def _rows(split: Split, rows: np.ndarray[Any, Any]) -> Split:
-    """Some samples of a pool, without its folds."""
-    arrays = {array: getattr(split, array)[rows] for array in _arrays(split) if array != "folds"}
-    return Split(**arrays)
-
-
-def _sizes(train: Split, test: Split) -> tuple[int, int, tuple[int, ...]]:
-    """Both sizes (of a pool's first split), and the shape of one sample as a network sees it.
-
-    ``(c, h, w)`` or ``(d,)``.
-    """
-    shape = tuple(int(side) for side in train.inputs.shape[1:])
-    if len(shape) == 3:
-        shape = (shape[2], shape[0], shape[1])
-    if train.folds is not None:
-        first = train.folds[:, 0]
-        return int((first == 1).sum()), int((first == 2).sum()), shape
-    return len(train.labels), len(test.labels), shape
-
-
-def _read_arrays(place: Path) -> tuple[Split, Split]:
-    splits = []
-    for part in PARTS:
-        arrays = {array: place / f"{part}_{array}.npy" for array in ARRAYS}
-        extras = {extra: place / f"{part}_{extra}.npy" for extra in EXTRAS}
-        arrays |= {extra: path for extra, path in extras.items() if path.exists()}
-        loaded = {}
-        for array, path in arrays.items():
-            try:
-                loaded[array] = np.load(path, mmap_mode="r", allow_pickle=False)
-            except Exception as error:  # numpy fails in many ways on a damaged header
-                raise DataError(f"{path} is damaged ({one_line(error)})") from None
-        splits.append(Split(**loaded))
-    return splits[0], splits[1]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.data.prepared import PARTS
+from bench.data.arrays import PARTS
 from bench.data.swap import JUNK
 from bench.data.zips import open_zip
 from bench.errors import DataError

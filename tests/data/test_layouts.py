@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data import inventory, prepared
+from bench.data import arrays, inventory, prepared
 from bench.data.importer import import_copy
 from bench.data.layouts import square
 from bench.errors import DataError
@@ -111,7 +111,7 @@ def layout(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     return request.param, tmp_path / "copy"
 
 
-def bring(name: str, source: Path, data_dir: Path, registry: Registry) -> prepared.Prepared:
+def bring(name: str, source: Path, data_dir: Path, registry: Registry) -> arrays.Prepared:
     bound = registry.bind("dataset", name, {"size": 16})
     import_copy(bound, source, data_dir, registry)
     return prepared.load(bound, data_dir, registry)
@@ -154,7 +154,7 @@ def test_what_is_missing_is_counted_and_named(
     assert str(source / gone) in str(caught.value)
     with pytest.raises(DataError, match="--skip-missing"):
         bring(name, source, data_dir, registry)
-    assert not prepared.exists(name, data_dir)
+    assert not arrays.exists(name, data_dir)
 
 
 def test_many_missing_files_are_counted_and_the_first_named(
@@ -244,7 +244,7 @@ def test_an_import_that_is_killed_leaves_no_data_set(
     process.stdout.readline()
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not prepared.exists("animal10n", data_dir)
+    assert not arrays.exists("animal10n", data_dir)
     import_copy("animal10n", tmp_path / "copy", data_dir, registry)
     assert prepared.load("animal10n", data_dir, registry).info.n_train == 20
     assert not [path for path in data_dir.iterdir() if "decoded" in path.name]

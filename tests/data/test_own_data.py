@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data import prepared
+from bench.data import arrays, prepared
 from bench.errors import DataError
 from bench.registry import Registry
 
@@ -25,7 +25,7 @@ def photos(root: Path, per_class: int = 10, top: str = "") -> Path:
     return root
 
 
-def load(name: str, data_dir: Path, registry: Registry, **params: Any) -> prepared.Prepared:
+def load(name: str, data_dir: Path, registry: Registry, **params: Any) -> arrays.Prepared:
     return prepared.load(registry.bind("dataset", name, params), data_dir, registry)
 
 
@@ -61,7 +61,7 @@ def test_two_folders_are_two_data_sets(tmp_path: Path, data_dir: Path, registry:
     assert len(set(names)) == 2
     for name in names:
         prepared.load(name, data_dir, registry)
-    assert all(prepared.exists(name, data_dir) for name in names)
+    assert all(arrays.exists(name, data_dir) for name in names)
 
 
 def test_whether_labels_are_true_is_the_users_to_say(

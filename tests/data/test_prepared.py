@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from bench.api import Split
-from bench.data import inventory, prepared
+from bench.data import arrays, inventory, prepared
+from bench.data.remedy import missing
 from bench.errors import DataError, PluginError
 from bench.registry import Registry
 
@@ -26,7 +27,7 @@ def split(n: int, seed: int = 0) -> Split:
 
 
 def write_pets(data_dir: Path, seed: int = 0) -> None:
-    prepared.write("pets", data_dir, split(6, seed), split(4, seed + 1), CLASSES)
+    arrays.write("pets", data_dir, split(6, seed), split(4, seed + 1), CLASSES)
 
 
 def test_what_is_written_is_what_is_loaded(data_dir: Path, registry: Registry) -> None:
@@ -42,12 +43,12 @@ def test_what_is_written_is_what_is_loaded(data_dir: Path, registry: Registry) -
 def test_fingerprint_depends_on_every_array_and_on_the_class_names() -> None:
     train, test = split(6), split(4)
     fingerprints = {
-        prepared.fingerprint(train, test, CLASSES),
-        prepared.fingerprint(train, test, ("dog", "cat")),
-        prepared.fingerprint(test, train, CLASSES),
-        prepared.fingerprint(Split(train.inputs, 1 - train.labels, train.index), test, CLASSES),
-        prepared.fingerprint(Split(train.inputs, train.labels, train.index + 1), test, CLASSES),
-        prepared.fingerprint(Split(255 - train.inputs, train.labels, train.index), test, CLASSES),
+        arrays.fingerprint(train, test, CLASSES),
+        arrays.fingerprint(train, test, ("dog", "cat")),
+        arrays.fingerprint(test, train, CLASSES),
+        arrays.fingerprint(Split(train.inputs, 1 - train.labels, train.index), test, CLASSES),
+        arrays.fingerprint(Split(train.inputs, train.labels, train.index + 1), test, CLASSES),
+        arrays.fingerprint(Split(255 - train.inputs, train.labels, train.index), test, CLASSES),
     }
     assert len(fingerprints) == 6
 
@@ -60,12 +61,22 @@ def test_a_set_that_is_not_there_gives_both_commands(data_dir: Path, registry: R
     assert f"--data-dir {data_dir}" in str(caught.value)
 
 
-def test_commands_name_the_data_folder_only_where_it_is_not_the_usual_one(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_set_with_a_layout_of_its_own_shows_it_and_no_download(
+    data_dir: Path, registry: Registry
 ) -> None:
-    assert "--data-dir" not in prepared.missing("cifar10", Path("data"))
+    with pytest.raises(DataError) as caught:
+        prepared.read_info("animal10n", data_dir, registry)
+    assert "python -m bench data import animal10n FOLDER" in str(caught.value)
+    assert "testing/" in str(caught.value)
+    assert "data fetch" not in str(caught.value)
+
+
+def test_commands_name_the_data_folder_only_where_it_is_not_the_usual_one(
+    data_dir: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "--data-dir" not in missing("cifar10", Path("data"), registry)
     monkeypatch.setenv("LIPBENCH_DATA_DIR", str(data_dir))
-    assert "--data-dir" not in prepared.missing("cifar10", data_dir)
+    assert "--data-dir" not in missing("cifar10", data_dir, registry)
 
 
 def test_an_unknown_name_offers_the_nearest(data_dir: Path, registry: Registry) -> None:
@@ -74,9 +85,7 @@ def test_an_unknown_name_offers_the_nearest(data_dir: Path, registry: Registry) 
 
 
 WRITTEN = sorted(
-    name
-    for name in prepared.CONTENTS.written
-    if not any(extra in name for extra in prepared.EXTRAS)
+    name for name in arrays.CONTENTS.written if not any(extra in name for extra in arrays.EXTRAS)
 )
 
 
@@ -149,7 +158,7 @@ def test_survey_tells_prepared_absent_bundled_and_damaged_apart(
     data_dir: Path, registry: Registry
 ) -> None:
     write_pets(data_dir)
-    prepared.write("shapes", data_dir, split(6), split(4), ("star", "circle", "square"))
+    arrays.write("shapes", data_dir, split(6), split(4), ("star", "circle", "square"))
     (data_dir / "shapes" / "meta.json").write_text("{")
     states = {entry.name: entry for entry in inventory.survey(data_dir, registry)}
     assert states["pets"].state == "prepared"
@@ -164,7 +173,7 @@ def test_survey_tells_prepared_absent_bundled_and_damaged_apart(
 def test_sizes_other_than_the_official_ones_are_a_subset(
     data_dir: Path, registry: Registry
 ) -> None:
-    prepared.write("shapes", data_dir, split(6), split(4), ("star", "circle", "square"))
+    arrays.write("shapes", data_dir, split(6), split(4), ("star", "circle", "square"))
     info = prepared.read_info("shapes", data_dir, registry)
     assert not info.full
     assert info.label == f"shapes[6/4 {info.fingerprint[:6]}]"
@@ -304,13 +313,13 @@ def test_arrays_that_break_the_contract_are_refused(
     change: dict[str, np.ndarray], message: str, data_dir: Path
 ) -> None:
     good = split(6)
-    arrays = {"inputs": good.inputs, "labels": good.labels, "index": good.index, **change}
+    parts = {"inputs": good.inputs, "labels": good.labels, "index": good.index, **change}
     with pytest.raises(DataError, match=message):
-        prepared.write("pets", data_dir, Split(**arrays), split(4), CLASSES)
+        arrays.write("pets", data_dir, Split(**parts), split(4), CLASSES)
     assert not data_dir.exists()
 
 
 @pytest.mark.parametrize("names", [("cat",), ("cat", "cat")])
 def test_classes_need_two_different_names(names: tuple[str, ...], data_dir: Path) -> None:
     with pytest.raises(DataError, match="two or more classes"):
-        prepared.write("pets", data_dir, split(6), split(4), names)
+        arrays.write("pets", data_dir, split(6), split(4), names)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data import prepared
+from bench.data import arrays, prepared
 from bench.data.importer import import_tree
 from bench.registry import Registry
 
@@ -18,13 +18,13 @@ def imported(
     real_data: Callable[[str], Path],
     registry: Registry,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[str], prepared.Prepared]:
+) -> Callable[[str], arrays.Prepared]:
     """Imports one of the real subsets, once for all tests."""
     folder = tmp_path_factory.mktemp("real")
 
-    def get(name: str) -> prepared.Prepared:
+    def get(name: str) -> arrays.Prepared:
         source = real_data(f"{name}-12k.zip")
-        if not prepared.exists(name, folder):
+        if not arrays.exists(name, folder):
             import_tree(name, source, folder, registry)
         return prepared.load(name, folder, registry)
 
@@ -33,7 +33,7 @@ def imported(
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
 def test_real_subsets_have_their_sizes_and_official_classes(
-    name: str, imported: Callable[[str], prepared.Prepared]
+    name: str, imported: Callable[[str], arrays.Prepared]
 ) -> None:
     data = imported(name)
     classes = {"cifar10": 10, "cifar100": 100}[name]
@@ -45,13 +45,13 @@ def test_real_subsets_have_their_sizes_and_official_classes(
 
 
 def test_real_cifar100_has_as_many_images_of_each_class(
-    imported: Callable[[str], prepared.Prepared],
+    imported: Callable[[str], arrays.Prepared],
 ) -> None:
     assert np.bincount(imported("cifar100").train.labels).tolist() == [100] * 100
 
 
 def test_real_cifar10_lines_up_with_the_official_noisy_labels(
-    imported: Callable[[str], prepared.Prepared], real_data: Callable[[str], Path]
+    imported: Callable[[str], arrays.Prepared], real_data: Callable[[str], Path]
 ) -> None:
     import torch
 

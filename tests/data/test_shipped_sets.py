@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from bench.data import prepared
+from bench.data import arrays, prepared
 from bench.data.importer import fetch
 from bench.errors import DataError
 from bench.registry import Registry
@@ -132,7 +132,7 @@ def test_a_file_with_a_wrong_md5_is_refused_and_prepares_nothing(
     with pytest.raises(DataError, match="svhn could not be downloaded") as caught:
         fetch("svhn", data_dir, registry)
     assert "data import svhn FILE" in str(caught.value)
-    assert not prepared.exists("svhn", data_dir)
+    assert not arrays.exists("svhn", data_dir)
 
 
 def test_a_damaged_cache_is_made_again_from_the_download(
@@ -156,7 +156,7 @@ def test_a_truncated_archive_is_refused_and_prepares_nothing(
     monkeypatch.setattr("torchvision.datasets.utils._urlretrieve", no_network)
     with pytest.raises(DataError, match="mnist could not be downloaded"):
         fetch("mnist", data_dir, registry)
-    assert not prepared.exists("mnist", data_dir)
+    assert not arrays.exists("mnist", data_dir)
 
 
 def test_cluttered_digits_are_the_digits_somewhere_among_fragments(
@@ -191,13 +191,13 @@ def test_coarse_classes_are_made_of_the_fine_ones_and_follow_them(
         images = rng.integers(0, 256, (n, 4, 4, 3)).astype(np.uint8)
         return Split(images, rng.permutation(np.arange(n) % 100), np.arange(n))
 
-    prepared.write("cifar100", data_dir, split(300, 0), split(100, 1), Cifar100.class_names)
+    arrays.write("cifar100", data_dir, split(300, 0), split(100, 1), Cifar100.class_names)
     coarse = prepared.load("cifar100-coarse", data_dir, registry)
     fine = prepared.load("cifar100", data_dir, registry)
     for i in range(300):
         name = Cifar100.class_names[fine.train.labels[i]]
         assert name in SUPERCLASSES[coarse.train.labels[i]].split()
-    prepared.write("cifar100", data_dir, split(200, 2), split(100, 3), Cifar100.class_names)
+    arrays.write("cifar100", data_dir, split(200, 2), split(100, 3), Cifar100.class_names)
     assert prepared.load("cifar100-coarse", data_dir, registry).info.n_train == 200
 
 

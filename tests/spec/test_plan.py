@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.api import Split
-from bench.data.prepared import write
+from bench.data.arrays import write
 from bench.errors import DataError, SpecError
 from bench.plan import Plan, make_plan, only
 from bench.registry import Registry
