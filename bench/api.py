@@ -478,7 +478,7 @@ class Dataset(Plugin):
     derived_from: ClassVar[str] = ""
     """Another data set that ``derive`` makes this one of."""
     layout: ClassVar[str] = ""
-    """How the data set lies on disk, in words, where ``list_files`` reads it."""
+    """How the data set lies on disk, in words, where ``list_files`` or ``read`` reads it."""
 
     def build(self, raw: Path) -> tuple[Split, Split, tuple[str, ...]]:
         """Train split, test split and class names; downloads into ``raw`` where needed."""
@@ -494,6 +494,14 @@ class Dataset(Plugin):
         Images become RGB, their shorter side ``size`` (a parameter), the centre is cut out.
         """
         raise TypeError(f"dataset {self.name!r} does not define list_files()")
+
+    def read(self, source: Path) -> tuple[Split, Split, tuple[str, ...]]:
+        """Both splits and the class names from a copy that is no set of images.
+
+        Args:
+            source: the file or folder that the user names.
+        """
+        raise TypeError(f"dataset {self.name!r} defines neither list_files() nor read()")
 
     def origin(self) -> Sequence[Path]:
         """Files or folders that ``build`` reads besides downloads: a change is noticed."""

@@ -138,8 +138,12 @@ def _shipped_files() -> list[Path]:
         if spec is None or not spec.submodule_search_locations:
             raise PluginError(f"package {package} is missing; run: make install")
         for folder in spec.submodule_search_locations:
-            files += sorted(p.resolve() for p in Path(folder).glob("*.py") if p.name[0] not in "_.")
-    return files
+            files += sorted(p.resolve() for p in Path(folder).rglob("*.py") if _is_shown(p, folder))
+    return list(dict.fromkeys(files))
+
+
+def _is_shown(path: Path, folder: str) -> bool:
+    return not any(part[0] in "_." for part in path.relative_to(folder).parts)
 
 
 def _entry_point_files() -> list[Path]:
@@ -182,8 +186,10 @@ def import_file(path: Path) -> ModuleType:
     for package in sorted(KINDS.values(), key=len, reverse=True):
         spec = importlib.util.find_spec(package)
         locations = spec.submodule_search_locations if spec else None
-        if locations and path.parent in [Path(folder).resolve() for folder in locations]:
-            return importlib.import_module(f"{package}.{path.stem}")
+        for folder in locations or ():
+            if path.is_relative_to(Path(folder).resolve()):
+                inside = path.relative_to(Path(folder).resolve()).with_suffix("")
+                return importlib.import_module(".".join([package, *inside.parts]))
     name = f"lipbench_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -146,7 +146,7 @@ def trial(info: PluginInfo) -> str:
 def commands(info: PluginInfo) -> list[str]:
     """What to type after a plugin was written: check it, see it listed, run it in a suite."""
     file = Path(info.file)
-    shipped = file.parent == shipped_folder(info.kind)
+    shipped = file.is_relative_to(shipped_folder(info.kind))
     option = "" if shipped else f" --plugin {shown(file)}"
     suite = f"{info.name}.yaml"
     return [

@@ -68,9 +68,13 @@ class NoiseSubject(Subject):
         """True labels ``(n,)`` int64."""
         return self.train.labels
 
-    def draw(self, seed: int = 0) -> Array:
-        """Given labels for ``labels``."""
-        return np.asarray(self.new().corrupt(self.train, np.random.default_rng(seed)))
+    def draw(self, seed: int = 0, train: FixtureTrainingSet | None = None) -> Array:
+        """Given labels for ``labels``, or candidate sets where the noise makes those."""
+        noise: Noise = self.new()
+        train = train or self.train
+        rng = np.random.default_rng(seed)
+        sets = noise.candidates(train, rng)
+        return np.asarray(noise.corrupt(train, rng) if sets is None else sets)
 
     def matrix(self) -> Array:
         """The nominal matrix. Raises ``Skipped`` when this noise has none."""
@@ -108,6 +112,8 @@ def matrix(subject: NoiseSubject) -> str:
 def labels(subject: NoiseSubject) -> str:
     """Guards the artefact: integers, one for each sample, each a class of the data set."""
     given = subject.draw()
+    if given.ndim == 2:
+        return _candidate_sets(subject, given)
     if given.shape != subject.labels.shape or given.dtype.kind not in "iu":
         raise subject.failed(
             f"corrupt() returns {given.shape} {given.dtype}, not {subject.labels.shape} integers",
@@ -120,6 +126,21 @@ def labels(subject: NoiseSubject) -> str:
             "corrupt",
         )
     return f"{float((given != subject.labels).mean()):.4f} of {len(given)} wrong"
+
+
+def _candidate_sets(subject: NoiseSubject, sets: Array) -> str:
+    shape = (len(subject.labels), subject.data.n_classes)
+    if sets.shape != shape or sets.dtype != np.bool_:
+        raise subject.failed(
+            f"candidates() returns {sets.shape} {sets.dtype}, not {shape} bool", "candidates"
+        )
+    empty = np.flatnonzero(~sets.any(axis=1))
+    if len(empty):
+        raise subject.failed(
+            f"candidates() leaves {len(empty)} sets empty; every set holds a label", "candidates"
+        )
+    lacking = 1 - sets[np.arange(len(sets)), subject.labels].mean()
+    return f"{sets.sum(axis=1).mean():.2f} candidates on average, {lacking:.4f} lack the true label"
 
 
 def realised(subject: NoiseSubject) -> str:
@@ -166,7 +187,8 @@ def replaced(subject: NoiseSubject) -> str:
     def draw(seed: int) -> Foreign | None:
         rng = np.random.default_rng(seed)
         noise: Noise = subject.new()
-        noise.corrupt(subject.train, rng)
+        if noise.candidates(subject.train, rng) is None:
+            noise.corrupt(subject.train, rng)
         return noise.replace(subject.train, rng)
 
     first, again = draw(1), draw(1)
@@ -210,7 +232,7 @@ def leaves_globals_alone(subject: NoiseSubject) -> str:
 def leaves_source_alone(subject: NoiseSubject) -> str:
     """Guards the true labels: they are what accuracy is measured against."""
     train = subject.train
-    subject.new().corrupt(train, np.random.default_rng(0))
+    subject.draw(train=train)
     if not np.array_equal(train.labels, subject.labels):
         raise subject.failed(
             "corrupt() changes the true labels it is given; start from train.labels.copy()",

@@ -90,6 +90,15 @@ def import_copy(
         return import_tree(name, source, data_dir, registry, replace=replace)
     arrays.check_place(name, data_dir)
     dataset: Dataset = registry.create("dataset", name, {})
+    if type(dataset).read is not Dataset.read:
+        if not source.exists():
+            raise DataError(
+                f"{source} is not there; give a copy of {dataset.name}:\n{dataset.layout}"
+            )
+        train, test, class_names = dataset.read(source)
+        place = (name, data_dir, registry)
+        title = dataset.describe()
+        return _put(place, (train, test), class_names, source, replace=replace, title=title)
     listing, found = survey_layout(dataset, source)
     if found.missing and not skip_missing:
         raise DataError(
@@ -195,6 +204,7 @@ def _put(
     *,
     replace: bool,
     whole: Mapping[str, Path] | None = None,
+    title: str | None = None,
 ) -> DataInfo:
     """Write an imported set unless the same is there; another one is replaced only if asked."""
     name, data_dir, registry = place
@@ -210,9 +220,9 @@ def _put(
             f"{found[:12]}. To replace it, add --replace; its results stay, under the old "
             f"fingerprint"
         )
-    dataset: Dataset = registry.create("dataset", name, {})
+    if title is None:
+        title = str(registry.create("dataset", name, {}).describe())
     origin = {"source": str(source.resolve())}
-    title = dataset.describe()
     arrays.write(name, data_dir, *splits, class_names, title, origin, whole=whole)
     return prepared.described(name, data_dir, registry)
 

@@ -82,6 +82,13 @@ def verify_layout(name: str, source: Path, registry: Registry) -> str:
             f"{name} has no layout of its own; import checks a copy: "
             f"python -m bench data import {name} {source}"
         )
+    if type(dataset).read is not Dataset.read:
+        if not source.exists():
+            raise DataError(f"{source} is not there; the layout is:\n{dataset.layout}")
+        train, test, names = dataset.read(source)
+        said = f"{name} in {source}: {len(train.labels) + len(test.labels):,} samples"
+        splits = "" if train.folds is None else f", {train.folds.shape[1]} splits"
+        return f"{said}{splits}, {len(names)} classes, nothing is missing"
     listing, found = survey_layout(dataset, source)
     counts = []
     for part, files in found.found.items():

@@ -1,0 +1,1 @@
+"""Candidate sets instead of labels: partial-label learning."""
