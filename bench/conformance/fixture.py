@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from bench.api import Backbone, DataInfo, Method, Split
-from bench.data.noise import NoiseArtefact, labels_sha, realised_matrix
+from bench.data.noise import NONE, NoiseArtefact, labels_sha, realised_matrix
 from bench.protocol import Named, Optimiser, Protocol
 from bench.training.session import Session
 
@@ -58,6 +58,20 @@ def artefact(true: Array, rate: float = WRONG) -> NoiseArtefact:
         rate=float((given != true).mean()),
         matrix=realised_matrix(true, given, N_CLASSES),
         nominal=nominal,
+    )
+
+
+def candidate_artefact(true: Array, rate: float = WRONG) -> NoiseArtefact:
+    """Candidate sets that hold the true label, and each other one with probability ``rate``."""
+    sets = np.random.default_rng(2).random((len(true), N_CLASSES)) < rate
+    sets[np.arange(len(true)), true] = True
+    return NoiseArtefact(
+        sha=labels_sha("conformance", sets),
+        labels=np.full(len(true), NONE, dtype=np.int64),
+        rate=0.0,
+        matrix=None,
+        nominal=None,
+        candidates=sets,
     )
 
 
@@ -114,6 +128,7 @@ def session(
     for noisy validation; ``train`` replaces the training images and their true labels.
     """
     train = train or images(N_TRAIN, seed=0)
+    make = candidate_artefact if method.learns_from == "candidates" else artefact
     return Session(
         method=method,
         backbone=ProbeBackbone(),
@@ -129,7 +144,7 @@ def session(
         info=data_info(),
         train=train,
         test=images(N_TEST, seed=1),
-        artefact=artefact(train.labels, wrong),
+        artefact=make(train.labels, wrong),
         seed=seed,
         device=device,
     )

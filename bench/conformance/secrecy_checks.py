@@ -54,12 +54,13 @@ def clean_labels(subject: MethodSubject) -> str:
 def _tells_truth(true: Array, given: Array, everything: Array) -> Callable[[Array], bool]:
     """True for an array that is the true labels, or marks the samples whose label is wrong."""
     wrong = true != given
+    marks = [wrong, ~wrong] if 0 < wrong.sum() < len(wrong) else []  # sets are neither
 
     def tells(array: Array) -> bool:
         if array.ndim == 2 and array.shape[1] == fixture.N_CLASSES:
             array = array.argmax(axis=1)
         array = array.reshape(-1)
-        secrets = [true, wrong, ~wrong] if len(array) == len(true) else []
+        secrets = [true, *marks] if len(array) == len(true) else []
         secrets += [everything] if len(array) == len(everything) else []
         return any(float((array == secret).mean()) >= KNOWN_SHARE for secret in secrets)
 

@@ -1,0 +1,143 @@
+"""Contrastive label disambiguation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import torch
+from torch.nn import functional as F
+
+from bench.api import Field
+from bench.training.recipes.averaging import average_of, follow
+from bench.training.recipes.candidates import Confident, within
+from bench.training.recipes.mixing import one_hot, soft_cross_entropy
+from bench.training.recipes.phases import ramp, shortened
+from bench.training.recipes.projection import Projector, log_shares
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.api import Batch
+
+
+class Pico(Confident):
+    """PiCO: contrast between samples of one pseudo-label, prototypes that move the confidences.
+
+    Algorithm 1 of the paper. A network and a projector see the weak view, their moving averages
+    (0.999) the strong one. A pseudo-label is the likeliest candidate. Prototypes follow the
+    projections, ``μ_c ← normalise(γ μ_c + (1 - γ) q)`` with γ 0.99, sample by sample; confidences
+    follow the nearest prototype among the candidates, ``w ← φ w + (1 - φ) onehot``, φ falling
+    from 0.95 to 0.8. The loss is cross entropy to w plus 0.5 times the supervised contrast with
+    all of batch and queue that share the pseudo-label (temperature 0.07); before ``start_epochs``
+    only the sample's own other view is a positive, and confidences stay uniform.
+
+    Told nothing; one network and its average, two views; one forward and backward and one more
+    forward pass a sample; ``n × C`` numbers of state and a queue of projections.
+
+    Deviations: the queue has at most as many places as there are samples and counts only what was
+    put into it (the authors' starts with random vectors of pseudo-label 0); prototypes that were
+    never set are no one's nearest; the common views, optimiser and protocol.
+    """
+
+    name = "pico"
+    paper = "Wang et al., PiCO, ICLR 2022, arXiv 2201.08984"
+    uses = frozenset({"strong_augmentation"})
+    cost = 1.7
+    gamma: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    phi_first: Annotated[float, Field(ge=0, le=1)] = 0.95
+    phi_last: Annotated[float, Field(ge=0, le=1)] = 0.8
+    weight: Annotated[float, Field(ge=0)] = 0.5
+    temperature: Annotated[float, Field(gt=0)] = 0.07
+    queue: Annotated[int, Field(ge=1)] = 8192
+    start_epochs: Annotated[int, Field(ge=0)] = 1
+
+    def setup(self) -> None:
+        """Uniform confidences, no prototype, an empty queue."""
+        super().setup()
+        q, device = self.networks[0].head.in_features, self.run.device
+        self.projector = Projector(q).to(device)
+        self.run.also_train(self.projector)
+        self.slow_network = average_of(self.networks[0])  # type: ignore[arg-type]
+        self.slow_projector = average_of(self.projector)
+        self.prototypes = torch.zeros(self.run.n_classes, 128, device=device)
+        places = min(self.queue, self.run.n)
+        self.kept = torch.zeros(places, 128, device=device)
+        self.kept_label = torch.full((places,), -1, device=device)
+        self.position = torch.zeros((), dtype=torch.int64)
+
+    def train_epoch(self, epoch: int) -> float:
+        """Two views of every sample."""
+        self.slow_network.eval()
+        phase = ramp(epoch, self.run.n_epochs)
+        phi = self.phi_first + (self.phi_last - self.phi_first) * phase
+        start = shortened(self.start_epochs, 0.5, self.run.n_epochs) if self.start_epochs else 0
+        total = torch.zeros((), device=self.run.device)
+        for batch in self.run.batches(epoch):
+            features = self.networks[0].features(batch.x)
+            logits, projected = self.networks[0].head(features), self.projector(features)
+            sets = self.run.candidates[batch.index]
+            label = within(logits.detach().softmax(1), sets).argmax(1)
+            other = self.slow_view(batch)
+            if epoch >= start:
+                near = projected.detach() @ self.prototypes.T
+                self.follow_prototypes(batch.index, near, sets, phi)
+            self.move_prototypes(projected.detach(), label)
+            contrast = self.contrast(projected, other, label, by_label=epoch >= start)
+            losses = soft_cross_entropy(logits, self.confidence[batch.index])
+            self.run.step(losses.mean() + self.weight * contrast)
+            total += losses.detach().sum() + self.weight * contrast.detach() * len(label)
+            follow(self.slow_network, self.networks[0], self.average)  # type: ignore[arg-type]
+            follow(self.slow_projector, self.projector, self.average)
+            self.put(other, label)
+        return float(total / self.run.n)
+
+    def slow_view(self, batch: Batch) -> Tensor:
+        """Projections of a strong view by the averages, without gradient."""
+        with torch.no_grad():
+            view = self.run.view(batch.index, "strong")
+            projected: Tensor = self.slow_projector(self.slow_network.features(view))  # type: ignore[operator]
+            return projected
+
+    def follow_prototypes(self, index: Tensor, near: Tensor, sets: Tensor, phi: float) -> None:
+        """Move confidences toward the candidate with the nearest prototype."""
+        known = self.prototypes.square().sum(1) > 0
+        best = near.masked_fill((sets == 0) | ~known, -torch.inf)
+        chosen = F.one_hot(best.argmax(1), sets.shape[1]).to(sets.dtype)
+        moved = phi * self.confidence[index] + (1 - phi) * chosen
+        possible = ((sets > 0) & known).any(1, keepdim=True)
+        self.confidence[index] = torch.where(possible, moved, self.confidence[index])
+
+    def move_prototypes(self, projected: Tensor, label: Tensor) -> None:
+        """The exponential average of a class over its samples of the batch, in their order."""
+        hot = one_hot(label, self.run.n_classes)
+        after = hot.flip(0).cumsum(0).flip(0) - hot  # of the same class, later in the batch
+        share = (hot * self.gamma**after).T @ projected * (1 - self.gamma)
+        moved = self.gamma ** hot.sum(0)[:, None] * self.prototypes + share
+        self.prototypes = F.normalize(moved, dim=1)
+
+    def contrast(
+        self, projected: Tensor, other: Tensor, label: Tensor, *, by_label: bool
+    ) -> Tensor:
+        """The contrastive loss, a scalar."""
+        filled = self.kept_label >= 0
+        everything = torch.cat([projected, other, self.kept[filled]])
+        shares, allowed = log_shares(projected, everything, self.temperature)
+        if by_label:
+            labels = torch.cat([label, label, self.kept_label[filled]])
+            positive = (label[:, None] == labels[None]).float() * allowed
+        else:
+            positive = torch.zeros_like(shares)
+            rows = torch.arange(len(label), device=label.device)
+            positive[rows, rows + len(label)] = 1
+        return -((shares * positive).sum(1) / positive.sum(1)).mean()
+
+    def put(self, other: Tensor, label: Tensor) -> None:
+        """Into the queue, over its oldest entries."""
+        places = len(self.kept_label)
+        other, label = other[-places:], label[-places:]
+        start = int(self.position)
+        rows = (torch.arange(len(label), device=label.device) + start) % places
+        self.kept[rows] = other
+        self.kept_label[rows] = label
+        self.position = torch.tensor((start + len(label)) % places)
