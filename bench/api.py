@@ -247,6 +247,10 @@ class Method(Plugin):
     """Knowledge -> the parameter values without which it is not needed, and not given."""
     uses: ClassVar[frozenset[str]] = frozenset()
     n_networks: ClassVar[int] = 1
+    fits_at_once: ClassVar[bool] = False
+    """True when one call of ``train_epoch`` is the whole training: it has one epoch everywhere."""
+    has_head: ClassVar[bool] = True
+    """False when no linear head makes the prediction: then no refiner but ``off`` can act on it."""
     cost: ClassVar[float] = 1.0
     """Forward-and-backward passes a sample and epoch; plain cross entropy is 1."""
     paper_params: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -660,6 +664,9 @@ class HeadProblem:
         feature_sum: ``(q,)`` column sums of X.
         label_sum: ``(C,)`` column sums of Y.
         n: number of rows of X.
+        label_gram: ``YᵀY``, ``(C, C)``; None where nobody gave it.
+        held: the same head with the statistics of held-out samples, for refiners that declare
+            ``uses_held_out``.
     """
 
     weight: Tensor
@@ -669,6 +676,8 @@ class HeadProblem:
     feature_sum: Tensor
     label_sum: Tensor
     n: int
+    label_gram: Tensor | None = None
+    held: HeadProblem | None = None
 
 
 @dataclass(frozen=True)
@@ -704,6 +713,8 @@ class Refiner(Plugin):
 
     uses_belief: ClassVar[bool] = False
     """True when Y is the method's ``label_belief()`` instead of the given labels."""
+    uses_held_out: ClassVar[bool] = False
+    """True when ``HeadProblem.held`` is wanted; k is then chosen by cross-fitting on two halves."""
     has_rank: ClassVar[bool] = True
     """True when ``path`` returns a head for every rank and ``k`` must be chosen."""
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from bench.spec import Suite, When
 
 
+OFF = "off"
+"""The refiner that changes nothing."""
+
+
 @dataclass(frozen=True)
 class Artefact:
     """A noise artefact and what it is an artefact of."""
@@ -121,7 +125,8 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
                     kept = {
                         key: refiner
                         for key, refiner in refiners.items()
-                        if not _matches(
+                        if (method.declared["has_head"] or refiner.name == OFF)
+                        and not _matches(
                             suite.exclude, dataset.name, noise.name, item.name, refiner.name
                         )
                     }
@@ -177,6 +182,8 @@ def _training(
 ) -> TrainingSpec:
     method, label, params = chosen
     info = registry.get("method", method)
+    if info.declared["fits_at_once"]:
+        protocol = {**protocol, "epochs": 1}
     key = training_key(
         method={"name": method, "params": params, "source": info.source_sha},
         fingerprint=artefact.data.fingerprint,

@@ -247,6 +247,8 @@ DECLARED = {
             "knows_if",
             "uses",
             "n_networks",
+            "fits_at_once",
+            "has_head",
             "cost",
             "paper_params",
             "predicts",
@@ -257,7 +259,7 @@ DECLARED = {
         "layout",
     ),
     "noise": ("files", "needs_truth"),
-    "refiner": ("uses_belief", "has_rank"),
+    "refiner": ("uses_belief", "uses_held_out", "has_rank"),
     "backbone": (),
 }
 """The class attributes that the catalogue keeps for each kind."""

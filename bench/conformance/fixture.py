@@ -134,7 +134,7 @@ def session(
         backbone=ProbeBackbone(),
         protocol=Protocol(
             backbone=Named(name=ProbeBackbone.name),
-            epochs=epochs,
+            epochs=1 if method.fits_at_once else epochs,
             batch_size=32,
             optimiser=Optimiser(lr=0.05),
             augmentation=("crop",),

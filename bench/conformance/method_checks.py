@@ -31,8 +31,10 @@ def declarations(subject: MethodSubject) -> str:
             f"cost is {cls.cost!r}; it is the forward-and-backward passes a sample and epoch, "
             f"1.0 for plain cross entropy"
         )
-    if cls.n_networks < 1:
-        raise subject.failed(f"n_networks is {cls.n_networks}; a method trains at least one")
+    if cls.n_networks < 1 and not cls.fits_at_once:
+        raise subject.failed(
+            f"n_networks is {cls.n_networks}; a method trains at least one, unless fits_at_once"
+        )
     if cls.n_networks > 1 and "two_networks" not in cls.uses:
         raise subject.failed("n_networks is above 1; declare uses = frozenset({'two_networks'})")
     if cls.n_networks > 1 and cls.predicts == Method.predicts:
@@ -77,7 +79,7 @@ def learns(subject: MethodSubject) -> str:
     losses = [float(record.train_loss or 0.0) for record in records]
     accuracy = records[-1].fit_given or 0.0
     curve = " ".join(f"{loss:.3f}" for loss in losses)
-    if min(losses[1:]) >= losses[0]:
+    if len(losses) > 1 and min(losses[1:]) >= losses[0]:
         raise subject.failed(
             f"the loss never fell in {CLEAN_EPOCHS} epochs on clean labels ({curve}); is it "
             f"attached to the graph, of the right sign, and what train_epoch() returns?",

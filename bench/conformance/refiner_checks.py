@@ -31,15 +31,13 @@ def problem(q: int, n_classes: int) -> HeadProblem:
     weight, bias = normal(q, n_classes), normal(n_classes)
     guess = (features @ weight + bias + normal(ROWS, n_classes)).argmax(1)
     targets = torch.nn.functional.one_hot(guess, n_classes).double()
-    return HeadProblem(
-        weight=weight,
-        bias=bias,
-        gram=features.T @ features,
-        cross=features.T @ targets,
-        feature_sum=features.sum(0),
-        label_sum=targets.sum(0),
-        n=ROWS,
-    )
+
+    def of(rows: slice) -> HeadProblem:
+        x, y = features[rows], targets[rows]
+        sums = (x.T @ x, x.T @ y, x.sum(0), y.sum(0), len(x))
+        return HeadProblem(weight, bias, *sums, label_gram=y.T @ y)
+
+    return replace(of(slice(0, 40)), held=of(slice(40, ROWS)))
 
 
 def shapes(subject: Subject) -> str:

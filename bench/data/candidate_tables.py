@@ -20,9 +20,11 @@ class CandidateTable(Dataset):
     """Features, candidate sets and true labels of one pool of samples, from a ``.mat`` file.
 
     ``data`` is (n, d), ``target`` (C, n) one-hot and ``partial_target`` (C, n) of 0 and 1; dense or
-    sparse, any MATLAB version. A file ``splits_<name>.mat`` beside it with ``indices`` (n, F) of
-    1 (training) and 2 (test) gives the official splits, of which a suite's seed chooses one;
-    without it ten splits are drawn, each training on ``train_share`` of the samples.
+    sparse, any MATLAB version. A file ``splits_<name>.mat`` beside it with ``indices`` (n, F) of 1
+    and 2 gives the official splits into halves, of which a suite's seed chooses one; without it ten
+    splits are drawn, each training on ``train_share`` of the samples. As in the code that came with
+    such files (PL-CL, ``readme.m``) the first, third, ... split trains on 1 and tests on 2, the
+    others train on 2 and test on 1.
     """
 
     file: ClassVar[str]
@@ -114,10 +116,13 @@ class CandidateTable(Dataset):
             )
         if not np.isin(indices, (0, 1, 2)).all():
             raise DataError(
-                f"{beside[0]}: indices must be 1 (training), 2 (test) or 0 (neither), "
+                f"{beside[0]}: indices must be 1 or 2, the half that a sample is in, or 0, "
                 f"not {indices[~np.isin(indices, (0, 1, 2))][0]:g}"
             )
-        return indices.astype(np.uint8)
+        folds = indices.astype(np.uint8)
+        halves = folds[:, 1::2]
+        folds[:, 1::2] = np.where(halves > 0, 3 - halves, 0)
+        return folds
 
 
 def layout(file: str, name: str) -> str:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EVERYTHING, EVEN, ODD = slice(None), slice(0, None, 2), slice(1, None, 2)
+"""Held-out samples, and their two halves; they are in random order."""
+
 
 @dataclass(frozen=True)
 class HeadFeatures:
@@ -32,6 +35,8 @@ class HeadFeatures:
     problem_given: HeadProblem
     problem_belief: HeadProblem | None
     noisy_val: Tensor | None
+    held_labels: Tensor | None
+    """Label matrix of the held-out samples ``(m, C)``."""
     test: Tensor
 
 
@@ -46,7 +51,7 @@ def evaluate_refiners(
     for spec, refiner in refiners:
         started = time.perf_counter()
         try:
-            paths = [refiner.path(_problem(head, refiner)) for head in heads]
+            paths = [refiner.path(_problem(head, refiner, EVERYTHING)) for head in heads]
             evaluation = _evaluate(session, spec, refiner, heads, paths, started)
             for store, path in zip(refitted, paths, strict=True):
                 if "refitted" in path.diagnostics:
@@ -91,7 +96,10 @@ def _collect_head(session: Session, network: object, belief: Tensor | None) -> H
         for name, target in targets.items():
             cross[name] += x.T @ target[block].double()
     problems = {
-        name: HeadProblem(weight, bias, gram, cross[name], total, target.double().sum(0), n)
+        name: HeadProblem(
+            *(weight, bias, gram, cross[name], total, target.double().sum(0), n),
+            label_gram=target.double().T @ target.double(),
+        )
         for name, target in targets.items()
     }
     held = session.noisy_val
@@ -99,16 +107,57 @@ def _collect_head(session: Session, network: object, belief: Tensor | None) -> H
         problems["given"],
         problems.get("belief"),
         None if held is None else session.run.in_blocks(held.inputs, features),
+        None if held is None else _label_matrix(held, n_classes),
         session.run.in_blocks(session.test.inputs, features),
     )
 
 
-def _problem(head: HeadFeatures, refiner: Refiner) -> HeadProblem:
+def _label_matrix(labelled: LabelledTensors, n_classes: int) -> Tensor:
+    """``(m, C)`` float64 with 1 at every label that may be true."""
+    if labelled.candidates is not None:
+        return labelled.candidates.double()
+    return torch.nn.functional.one_hot(labelled.labels, n_classes).double()
+
+
+def _problem(head: HeadFeatures, refiner: Refiner, half: slice) -> HeadProblem:
+    """What the refiner is given; ``half`` says which held-out samples, if it wants such."""
+    problem = head.problem_given
     if refiner.uses_belief:
         if head.problem_belief is None:
             raise BenchError(f"{refiner.name} needs the method's label_belief()")
-        return head.problem_belief
-    return head.problem_given
+        problem = head.problem_belief
+    if not refiner.uses_held_out:
+        return problem
+    if head.noisy_val is None or head.held_labels is None:
+        raise BenchError(
+            f"{refiner.name} needs held-out samples; set protocol.noisy_validation above 0"
+        )
+    x, y = head.noisy_val[half].double(), head.held_labels[half]
+    sums = (x.T @ x, x.T @ y, x.sum(0), y.sum(0), len(x))
+    held = HeadProblem(problem.weight, problem.bias, *sums, label_gram=y.T @ y)
+    return replace(problem, held=held)
+
+
+def _held_out_accuracies(
+    session: Session, refiner: Refiner, heads: list[HeadFeatures], paths: list[HeadPath]
+) -> list[float] | None:
+    """Accuracy on held-out given labels at every k.
+
+    A refiner that learned from held-out samples is judged on the half that it was not given.
+    """
+    held = session.noisy_val
+    features = [head.noisy_val for head in heads if head.noisy_val is not None]
+    if held is None:
+        return None
+    if not refiner.uses_held_out:
+        return _accuracies(paths, features, held)
+    hits = torch.zeros(len(paths[0].ks), dtype=torch.float64)
+    for fitted, judged in ((EVEN, ODD), (ODD, EVEN)):
+        halves = [refiner.path(_problem(head, refiner, fitted)) for head in heads]
+        part = held.at(judged)
+        found = _accuracies(halves, [x[judged] for x in features], part)
+        hits += torch.tensor(found, dtype=torch.float64) * len(part.labels)
+    return [float(value) for value in hits / len(held.labels)]
 
 
 def _evaluate(
@@ -126,10 +175,7 @@ def _evaluate(
         if not all(bool(torch.isfinite(getattr(path, name)).all()) for path in paths):
             raise BenchError(f"{refiner.name}: {name} of the refined heads holds NaN or infinity")
     test = _accuracies(paths, [head.test for head in heads], session.test)
-    val: list[float] | None = None
-    if session.noisy_val is not None:
-        held = [head.noisy_val for head in heads if head.noisy_val is not None]
-        val = _accuracies(paths, held, session.noisy_val)
+    val = _held_out_accuracies(session, refiner, heads, paths)
     position = 0
     if len(ks) > 1:
         rule = parse_rule(getattr(refiner, "k", "noisy-val"))

@@ -22,7 +22,8 @@ class Trainer:
         self._protocol = protocol
         self._modules = tuple(modules)
         self._parameters = [p for module in self._modules for p in module.parameters()]
-        if not self._parameters:  # a method that solves for its weights; optimisers refuse none
+        self._idle = not self._parameters
+        if self._idle:  # a method that solves for its weights; optimisers refuse none
             self._parameters = [Parameter(torch.zeros(0))]
         self._optimiser = build_optimiser(protocol.optimiser, self._parameters)
         self.forget()
@@ -47,7 +48,8 @@ class Trainer:
 
     def end_epoch(self) -> None:
         """Move the learning rate to that of the next epoch."""
-        self._schedule.step()
+        if not self._idle:
+            self._schedule.step()
 
     def reschedule(self, epochs: int, *, constant: bool = False) -> None:
         """Begin the schedule anew, over ``epochs`` epochs; ``constant`` keeps the first rate."""

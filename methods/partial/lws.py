@@ -18,8 +18,9 @@ class LeveragedWeighted(Method):
 
     ``Σ_{k in S} w_k ψ(z_k) + β Σ_{k not in S} w_k ψ(-z_k)`` with the symmetric ψ(z) = sigmoid(-z).
     Weights are the soft-max of the last forward pass, renormalised inside and outside the
-    candidates separately, and start uniform on each side. β = 2 (the authors use 1 or 2). Told nothing, one
-    network, one view, one forward and backward pass a sample, ``n × C`` numbers of state.
+    candidates separately, and start uniform on each side. β = 2 (the authors use 1 or 2). Told
+    nothing, one network, one view, one forward and backward pass a sample, ``n × C`` numbers of
+    state.
 
     Deviations: the authors' code starts with 1/C everywhere, so that its first pass has another
     scale; weights come from the pass that the loss is taken of, the authors' code makes a

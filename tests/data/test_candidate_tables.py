@@ -68,7 +68,9 @@ def test_a_seed_chooses_one_of_the_fixed_splits(
     bring: Callable[..., Prepared], tables: Tables
 ) -> None:
     splits = np.ones((N, 3))
-    splits[:10, 0] = splits[10:25, 1] = splits[5:9, 2] = 2
+    splits[:10, 0] = splits[5:9, 2] = 2
+    splits[:, 1] = 2  # the second split tests on the first half
+    splits[10:25, 1] = 1
     pool = bring(tables, splits)
     for seed, tested in ((0, range(10)), (1, range(10, 25)), (2, range(5, 9)), (3, range(10))):
         chosen = pool.at(seed)
@@ -167,7 +169,7 @@ def test_constant_features_are_left_out_when_asked(
     ("splits", "words"),
     [
         (np.ones((N - 1, 2)), "indices has 39 rows; BirdSong.mat has 40 samples"),
-        (np.full((N, 2), 3), "must be 1 .training., 2 .test. or 0 .neither., not 3"),
+        (np.full((N, 2), 3), "must be 1 or 2, the half that a sample is in, or 0, not 3"),
         (np.ones((N, 2)), "split 0 must mark training samples with 1, test samples with 2"),
     ],
 )

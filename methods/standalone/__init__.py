@@ -1,0 +1,1 @@
+"""Learners that solve for their weights: closed-form, kernel and neighbour methods."""
