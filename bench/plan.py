@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bench.artefacts import artefact as artefact_of
-from bench.data.arrays import Prepared
+from bench.data.arrays import Prepared, exists
 from bench.data.noise import NoiseArtefact
 from bench.data.noise import check as check_noise
 from bench.data.prepared import load, read_info
@@ -79,12 +79,19 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
     methods = _labelled(suite.methods, "method", registry)
     refiners = _labelled(suite.refiners, "refiner", registry)
     _check_rules(suite, refiners, registry)
-    names = [registry.bind("dataset", item.name, item.params) for item in suite.datasets]
-    data = tuple(read_info(name, data_dir, registry) for name in names)
     artefacts: list[Artefact] = []
     trainings: list[TrainingSpec] = []
     excluded: list[Excluded] = []
-    for info, dataset in zip(data, suite.datasets, strict=True):
+    chosen = list(suite.datasets)
+    for item in suite.if_present:
+        if exists(registry.bind("dataset", item.name, item.params), data_dir):
+            chosen.append(item)
+        else:
+            reason = f"is not in {data_dir}; see: python -m bench data list"
+            excluded += [Excluded(item.name, "any noise", m, reason) for m in methods]
+    names = [registry.bind("dataset", item.name, item.params) for item in chosen]
+    data = tuple(read_info(name, data_dir, registry) for name in names)
+    for info, dataset in zip(data, chosen, strict=True):
         source = _NoiseSource(info, registry, data_dir)
         _check_folds(info, suite.seeds)
         shown: set[str] = set()

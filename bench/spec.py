@@ -58,6 +58,7 @@ class Budget(Strict):
         default_factory=dict, description="keys of the protocol to change"
     )
     datasets: tuple[Item, ...] | None = None
+    if_present: tuple[Item, ...] | None = None
     noises: tuple[Item, ...] | None = None
     methods: tuple[Item, ...] | None = None
     refiners: tuple[Item, ...] | None = None
@@ -72,6 +73,9 @@ class Suite(Strict):
     title: str = ""
     description: str = ""
     datasets: tuple[Item, ...] = Field(min_length=1)
+    if_present: tuple[Item, ...] = Field(
+        (), description="more data sets, left out where they were not brought yet"
+    )
     noises: tuple[Item, ...] = Field(min_length=1)
     methods: tuple[Item, ...] = Field(min_length=1)
     refiners: tuple[Item, ...] = (Named(name="off"), Named(name="lip"))
@@ -90,7 +94,13 @@ class Suite(Strict):
         return seeds
 
 
-AXES = {"datasets": "dataset", "noises": "noise", "methods": "method", "refiners": "refiner"}
+AXES = {
+    "datasets": "dataset",
+    "if_present": "dataset",
+    "noises": "noise",
+    "methods": "method",
+    "refiners": "refiner",
+}
 """The lists of a suite and the kind of plugin in each."""
 
 
@@ -289,11 +299,12 @@ def _about(item: Named, error: PluginError) -> str:
 def _check_when(when: When, suite: Suite, where: str) -> None:
     if not when.model_fields_set:
         raise SpecError(f"{where}: it selects nothing; give dataset, noise, method or refiner")
-    for axis, kind in AXES.items():
+    for kind in dict.fromkeys(AXES.values()):
         name = getattr(when, kind)
-        names = {item.name for item in getattr(suite, axis)}
+        axes = [axis for axis, of in AXES.items() if of == kind]
+        names = {item.name for axis in axes for item in getattr(suite, axis)}
         for budget in suite.budgets.values():
-            names |= {item.name for item in getattr(budget, axis) or ()}
+            names |= {item.name for axis in axes for item in getattr(budget, axis) or ()}
         if name is not None and name not in names:
             raise SpecError(f"{where}: no {kind} {name!r} in this suite{nearest(name, names)}")
 

@@ -132,6 +132,9 @@ def on_fake_cuda(subject: Subject) -> str:
     device = torch.device("cuda")
     with fake_cuda():
         moved: dict[str, Any] = {name: part.to(device) for name, part in _fields(given).items()}
+        if given.held is not None:
+            held = {name: part.to(device) for name, part in _fields(given.held).items()}
+            moved["held"] = replace(given.held, **held)  # type: ignore[arg-type]
         try:
             path = subject.new().path(replace(given, **moved))
         except (DeviceMismatch, TypeError) as error:

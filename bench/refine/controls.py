@@ -108,10 +108,11 @@ class RidgeReadOut(Refiner):
 
 
 class RandomBasis(Refiner):
-    """LIP's operator in a random basis of the label space instead of the singular vectors.
+    """LIP's operator in a random basis of the head's label space instead of the singular vectors.
 
-    With random orthonormal v_j, and W v_j = s_j u_j, the k largest are kept and the others
-    re-fitted as LIP does it. If this gains as much, the singular subspace was not the reason.
+    With random orthonormal v_j that span the same space, and W v_j = s_j u_j, the k largest are
+    kept and the others re-fitted as LIP does it. If this gains as much, the singular subspace was
+    not the reason.
     """
 
     name = "random-basis"
@@ -119,12 +120,12 @@ class RandomBasis(Refiner):
     draw: Annotated[int, Field(ge=0)] = 0
 
     def path(self, problem: HeadProblem) -> HeadPath:
-        """Heads for k = 0..C; k = C is the trained head."""
-        decompose(problem)  # raises on NaN and infinity
-        n_classes = problem.weight.shape[1]
+        """Heads for k = 0..rank; k = rank is the trained head."""
+        _, _, directions = decompose(problem)
+        rank = directions.shape[1]
         draws = torch.Generator().manual_seed(self.draw)
-        gaussian = torch.randn(n_classes, n_classes, generator=draws, dtype=torch.float64)
-        right = torch.linalg.qr(gaussian).Q.to(problem.weight)
+        gaussian = torch.randn(rank, rank, generator=draws, dtype=torch.float64)
+        right = directions @ torch.linalg.qr(gaussian).Q.to(problem.weight)
         images = problem.weight @ right
         values = images.norm(dim=0)
         order = values.argsort(descending=True)
