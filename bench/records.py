@@ -151,20 +151,71 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class RidgeTwins:
+    """Two ridge heads on the same features: of the given training labels, and of the true ones.
+
+    This is the setting of the bound on how far label noise can turn a subspace (arXiv 2505.16159):
+    ``W = (XᵀX + λ I)⁻¹ XᵀY`` without intercept, once for Y as given and once as it should be. An
+    audit: true labels reach no method by it.
+
+    Attributes:
+        penalty: λ.
+        sigma_max: largest singular value of X.
+        lambda_min: smallest eigenvalue of ``XᵀX``.
+        label_change: ``||Y - Y*||²_F``, which is 2 for every wrong single label.
+        true_values: singular values of the head of the true labels, descending.
+        given_values: of the head of the given labels.
+        sines: sine of the largest principal angle between the first k right singular vectors of
+            both, for k = 1..rank.
+    """
+
+    penalty: float
+    sigma_max: float
+    lambda_min: float
+    label_change: float
+    true_values: tuple[float, ...]
+    given_values: tuple[float, ...]
+    sines: tuple[float, ...]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RidgeTwins:
+        """From plain containers."""
+        lists = ("true_values", "given_values", "sines")
+        return cls(**{**data, **{name: tuple(data[name]) for name in lists}})
+
+
+@dataclass(frozen=True)
 class Spectrum:
-    """Singular values of one trained head.
+    """Singular values and vectors of one trained head.
 
     Attributes:
         head: position among the method's heads.
         singular_values: descending.
         effective_rank: exp of the entropy of s²/Σs².
         refitted: refiner label -> its re-fitted singular values s*, where it gives any.
+        right: right singular vectors ``(C, r)``, a row a class.
+        ridge: the ridge heads on its features; None where nobody knows the true labels.
     """
 
     head: int
     singular_values: tuple[float, ...]
     effective_rank: float
     refitted: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    right: tuple[tuple[float, ...], ...] = ()
+    ridge: RidgeTwins | None = None
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Spectrum:
+        """From plain containers."""
+        ridge = data["ridge"]
+        return cls(
+            **{
+                **data,
+                "singular_values": tuple(data["singular_values"]),
+                "right": tuple(map(tuple, data["right"])),
+                "ridge": None if ridge is None else RidgeTwins.from_json(ridge),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -248,10 +299,7 @@ class Outcome:
                     Evaluation(**{**e, "curve": tuple(CurvePoint(**p) for p in e["curve"])})
                     for e in data["evaluations"]
                 ),
-                "spectra": tuple(
-                    Spectrum(**{**s, "singular_values": tuple(s["singular_values"])})
-                    for s in data["spectra"]
-                ),
+                "spectra": tuple(Spectrum.from_json(s) for s in data["spectra"]),
             }
         )
 

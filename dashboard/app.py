@@ -13,7 +13,7 @@ import streamlit as st
 from bench.errors import StoreError
 from dashboard import data, states
 from dashboard.data import Board
-from dashboard.views import gains, leaderboard, noise, published
+from dashboard.views import analysis, gains, leaderboard, noise, published
 from dashboard.words import count, moment, plain
 
 # Address -> title, icon and what shows the page.
@@ -21,6 +21,7 @@ PAGES: dict[str, tuple[str, str, Callable[[Board], None]]] = {
     "leaderboard": ("Leaderboard", ":material/leaderboard:", leaderboard.show),
     "gains": ("Gains of LIP", ":material/exposure:", gains.show),
     "noise": ("Data and noise", ":material/label:", noise.show),
+    "analysis": ("Analysis", ":material/ssid_chart:", analysis.show),
     "published": ("Published", ":material/library_books:", published.show),
 }
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from bench.published.board import beside
 from bench.stats import gains
-from bench.store import audit, published, reader
+from bench.store import audit, published, reader, structure
 from bench.store.database import open_reader
 from dashboard.standing import Standing, make_standing
 
@@ -110,6 +110,15 @@ class Board:
         """Images under wrong labels."""
         return _examples(str(self.path), self.stamp, artefact_shas)
 
+    def heads(self) -> pd.DataFrame:
+        """The singular structure of every trained head."""
+        return _heads(str(self.path), self.stamp, self.key)
+
+    def heads_without_vectors(self) -> int:
+        """How many heads are older than their vectors."""
+        with closing(open_reader(self.path)) as connection:
+            return structure.without_vectors(connection, self.key)
+
     def beside(self) -> pd.DataFrame:
         """Every published figure on this board's cells, with its verdict."""
         return _beside(str(self.path), self.stamp, self.key)
@@ -203,6 +212,12 @@ def _curves(
 ) -> pd.DataFrame:
     with closing(open_reader(Path(path))) as connection:
         return reader.curves(connection, board, dataset, noise, method, refiner)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _heads(path: str, stamp: int, board: str) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        return structure.heads(connection, board)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -91,6 +91,14 @@ def run_command(suite: str, budget: str, db: Path, redo: str = "") -> str:
     return shlex.join(words)
 
 
+def analyse_command(suite: str, budget: str, db: Path) -> str:
+    """The command that writes all charts of an analysis, ready to paste."""
+    words = ["python", "-m", "bench", "analyse", suite]
+    if budget:
+        words += ["--budget", budget]
+    return shlex.join([*words, "--output", "figures", *_database(db)])
+
+
 def import_command(db: Path) -> str:
     """The command that brings the shipped published figures in, ready to paste."""
     return shlex.join(["python", "-m", "bench", "published", "import", *_database(db)])

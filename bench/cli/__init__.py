@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from bench.cli import (
+    analyse,
     check,
     dashboard,
     data,
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(plan.plan)
 app.command()(report.report)
+app.command()(analyse.analyse)
 app.command()(show.show)
 app.command("list")(listing.list_plugins)
 app.command()(new.new)

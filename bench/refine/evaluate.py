@@ -16,7 +16,7 @@ from bench.api import HeadPath, HeadProblem, Method, Refiner
 from bench.errors import BenchError
 from bench.rank_rules import parse_rule
 from bench.records import CurvePoint, Evaluation, RefinerSpec, Spectrum
-from bench.refine.lip import effective_rank
+from bench.refine.spectrum import spectrum_of
 from bench.training.context import EVALUATION_BATCH, evaluating
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class HeadFeatures:
 
     problem_given: HeadProblem
     problem_belief: HeadProblem | None
+    problem_true: HeadProblem | None
+    """With the true labels, where anybody knows them; for the audit of spectra, no refiner's."""
+    label_change: float
+    """``||Y - Y*||²_F`` of given and true label matrix; 0 without the latter."""
     noisy_val: Tensor | None
     held_labels: Tensor | None
     """Label matrix of the held-out samples ``(m, C)``."""
@@ -63,8 +67,9 @@ def evaluate_refiners(
         evaluations.append(evaluation)
     spectra = []
     for position, (head, fitted) in enumerate(zip(heads, refitted, strict=True)):
-        values = torch.linalg.svdvals(head.problem_given.weight)
-        spectra.append(Spectrum(position, tuple(values.tolist()), effective_rank(values), fitted))
+        spectra.append(
+            spectrum_of(position, head.problem_given, head.problem_true, head.label_change, fitted)
+        )
     return tuple(evaluations), tuple(spectra)
 
 
@@ -88,6 +93,9 @@ def _collect_head(session: Session, network: object, belief: Tensor | None) -> H
     targets = {"given": session.run.candidates}
     if belief is not None:
         targets["belief"] = belief
+    true = session.true_label_matrix()
+    if true is not None:
+        targets["true"] = true
     cross = {name: torch.zeros(q, n_classes, **zero) for name in targets}  # type: ignore[call-overload]
     for block in torch.split(torch.arange(n, device=session.device), EVALUATION_BATCH):
         x = session.run.in_blocks(session.train_given.inputs[block], features).double()
@@ -106,6 +114,8 @@ def _collect_head(session: Session, network: object, belief: Tensor | None) -> H
     return HeadFeatures(
         problems["given"],
         problems.get("belief"),
+        problems.get("true"),
+        0.0 if true is None else float((targets["given"] - true).square().sum()),
         None if held is None else session.run.in_blocks(held.inputs, features),
         None if held is None else _label_matrix(held, n_classes),
         session.run.in_blocks(session.test.inputs, features),

@@ -44,8 +44,14 @@ def training_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]
         "evaluations": _rows(
             connection, "SELECT * FROM evaluations WHERE training_id = ? ORDER BY refiner", row_id
         ),
-        "spectra": _rows(connection, "SELECT * FROM spectra WHERE training_id = ?", row_id),
+        "spectra": _spectra(connection, row_id),
     }
+
+
+def _spectra(connection: sqlite3.Connection, row_id: int) -> list[dict[str, Any]]:
+    """All but the singular vectors, which nobody reads as text."""
+    rows = _rows(connection, "SELECT * FROM spectra WHERE training_id = ?", row_id)
+    return [{key: row[key] for key in row if key != "right_vectors"} for row in rows]
 
 
 def _rows(connection: sqlite3.Connection, sql: str, row_id: int) -> list[dict[str, Any]]:

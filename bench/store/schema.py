@@ -296,3 +296,15 @@ CREATE TABLE artefact_examples (  -- some wrongly labelled training images
 def m003_audit(db: Database) -> None:
     """Labels whose truth nobody knows, candidate sets, foreign inputs, examples of wrong labels."""
     db.executescript(AUDIT)
+
+
+SPECTRA = """
+ALTER TABLE spectra ADD COLUMN right_vectors BLOB;  -- zlib of little-endian float32 (C, r)
+ALTER TABLE spectra ADD COLUMN ridge TEXT;          -- JSON of RidgeTwins; NULL without true labels
+"""
+
+
+@migrations()
+def m004_spectra(db: Database) -> None:
+    """Right singular vectors of heads, and the ridge heads of given and true labels."""
+    db.executescript(SPECTRA)

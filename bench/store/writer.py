@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,8 @@ def _write_results(db: Database, training_id: int, outcome: Outcome) -> None:
                 "singular_values": canonical(spectrum.singular_values),
                 "effective_rank": spectrum.effective_rank,
                 "refitted": canonical(spectrum.refitted),
+                "right_vectors": pack_vectors(spectrum.right),
+                "ridge": None if spectrum.ridge is None else canonical(asdict(spectrum.ridge)),
             }
             for spectrum in outcome.spectra
         ],
@@ -258,6 +260,17 @@ def unpack_labels(blob: bytes) -> np.ndarray[Any, Any]:
 def pack_sets(sets: np.ndarray[Any, Any] | None) -> bytes | None:
     """Candidate sets ``(n, C)`` bool as compressed bits; None for single labels."""
     return None if sets is None else zlib.compress(np.packbits(sets).tobytes(), level=9)
+
+
+def pack_vectors(rows: Sequence[Sequence[float]]) -> bytes:
+    """Rows of equal length as compressed little-endian float32."""
+    return zlib.compress(np.asarray(rows, dtype="<f4").tobytes(), level=9)
+
+
+def unpack_vectors(blob: bytes, columns: int) -> np.ndarray[Any, Any]:
+    """The inverse of ``pack_vectors``, ``(rows, columns)`` float64."""
+    values = np.frombuffer(zlib.decompress(blob), dtype="<f4").astype(np.float64)
+    return values.reshape(-1, columns) if columns else values.reshape(0, 0)
 
 
 def _matrix(matrix: np.ndarray[Any, Any] | None) -> str | None:

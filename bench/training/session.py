@@ -205,6 +205,20 @@ class Session:
             return self.train_given.candidates.float()
         return torch.nn.functional.one_hot(self.train_given.labels, n_classes).float()
 
+    def true_label_matrix(self) -> Tensor | None:
+        """``(n, C)`` float32, one-hot at the true labels; for audits, never for a method.
+
+        Rows of samples that belong to no class are 0; None where nobody knows the true labels.
+        """
+        if self._train_true is None:
+            return None
+        closed = self._train_true != OPEN
+        hot = torch.nn.functional.one_hot(
+            self._train_true.where(closed, torch.zeros_like(self._train_true)),
+            self.run.n_classes,
+        )
+        return hot.float() * closed[:, None]
+
     def _told(self, artefact: NoiseArtefact) -> dict[str, Any]:
         """What the method declared, and nothing else."""
         told: dict[str, Any] = {}

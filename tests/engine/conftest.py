@@ -104,7 +104,7 @@ MEASURED = {
     "epochs": "epoch, train_loss, fit_given, fit_true, noisy_val_accuracy, test_accuracy, lr",
     "selections": "selector, epoch, test_accuracy",
     "evaluations": "evaluation_key, test_accuracy, noisy_val_accuracy, k, rank, curve, error",
-    "spectra": "head, singular_values, effective_rank, refitted",
+    "spectra": "head, singular_values, effective_rank, refitted, right_vectors, ridge",
 }
 """Everything a training measures but its times."""
 

@@ -37,7 +37,7 @@ def test_foreign_keys_are_enforced(empty: Path) -> None:
         pytest.raises(StoreError, match="FOREIGN KEY"),
         open_writer(empty) as db,
     ):
-        db.execute("INSERT INTO spectra VALUES (99, 0, '[]', 1.0, '{}')")
+        db.execute("INSERT INTO spectra VALUES (99, 0, '[]', 1.0, '{}', NULL, NULL)")
 
 
 def test_a_strict_table_refuses_a_value_of_another_type(empty: Path) -> None:
@@ -176,7 +176,7 @@ def test_the_check_finds_results_that_do_not_add_up(empty: Path) -> None:
         INSERT INTO trainings VALUES (1, 'k1', 'f', 'a', 'p', 'ce', '{}', 's', 0, '{}');
         INSERT INTO evaluations VALUES ('e', 1, 'lip', '{}', 's', 0.5, 0.5, 4, 10, 0.1,
           '[[1, 0.5, 0.5]]', '');
-        INSERT INTO spectra VALUES (77, 0, '[]', 1.0, '{}');
+        INSERT INTO spectra VALUES (77, 0, '[]', 1.0, '{}', NULL, NULL);
         """
     )
     connection.close()
