@@ -30,8 +30,10 @@ def agce(
     q = 1 is ``1 - p_y``; a → 0 with q ≤ 1 is ``gce``. Defaults a 0.6, q 0.6 for CIFAR-10 and
     CIFAR-100 (the authors' configuration file).
 
-    Told nothing; one network, one view, no warm-up; one forward and backward pass a sample. The
-    authors add a random rotation for CIFAR-100, which is the protocol's affair here.
+    Told nothing; one network, one view, no warm-up; one forward and backward pass a sample.
+
+    Deviation: the common optimiser and protocol, where the authors add a random rotation for
+    CIFAR-100.
     """
     p = logits.log_softmax(1).gather(1, targets[:, None]).squeeze(1).exp()
     losses: Tensor = ((a + 1) ** q - (a + p) ** q) / q

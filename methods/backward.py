@@ -23,9 +23,9 @@ class Backward(Method):
     Theorem 1 of the paper: in expectation over the given label it equals the cross entropy to the
     true one. ``matrix`` chooses its two variants: ``given`` is told T[i, j] = P(given j | true i);
     ``estimated`` is told nothing and estimates T as ``forward`` does (a second network before the
-    first epoch; ``quantile`` 0.97, 1 on CIFAR-100, as in the authors' code). One network that
-    predicts, one view, one forward and backward pass a sample, and ``estimator_share`` more where T
-    is estimated.
+    first epoch; ``quantile`` 0.97 on CIFAR-10, 1 on CIFAR-100, as in the authors' code). One
+    network that predicts, one view, no warm-up, one forward and backward pass a sample, and
+    ``estimator_share`` more where T is estimated.
 
     T⁻¹ has negative entries, so that the loss has no lower bound. As in the authors' code p is
     clipped at 1e-7, which bounds it: -log p ≤ 16.1, and beyond there is no gradient. Singular

@@ -27,6 +27,7 @@ def bootstrap_hard(
     experiment on CIFAR, so that CIFAR-10 and CIFAR-100 share the value.
 
     Told nothing; one network, one view, no warm-up; one forward and backward pass a sample.
+    Deviation: the common optimiser and protocol.
 
     The argmax has no gradient, so that nothing needs detaching. Where several classes tie for the
     greatest p, one of them is taken.

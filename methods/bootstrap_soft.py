@@ -30,6 +30,7 @@ def bootstrap_soft(
     (recalled); it has no experiment on CIFAR, so that CIFAR-10 and CIFAR-100 share the value.
 
     Told nothing; one network, one view, no warm-up; one forward and backward pass a sample.
+    Deviation: the common optimiser and protocol.
 
     Pitfall: code bases differ in whether the gradient goes through p in the target. With
     ``detach: false``, the default, it does, and the entropy is minimised, which is how the paper

@@ -20,15 +20,16 @@ class ConfidentLearning(Method):
 
     Every sample's ``P(given | x)`` comes from a network that was not trained on it (``folds``-fold
     cross-validation, stratified by the given label). The confident joint counts samples of given
-    label y whose probability of j reaches the mean such probability of the samples given j;
-    scaled to the class counts it says how many labels of each pair (y, j) are wrong, and
+    label y whose probability of j reaches the mean such probability of the samples given j; scaled
+    to the class counts it says how many labels of each pair (y, j) are wrong, and
     ``prune_by_noise_rate`` drops that many of largest margin ``p_j - p_y``. This is
     ``cleanlab.filter.find_label_issues`` with its defaults (``filter_by`` names the others). Then
     the common protocol on what was kept, in full length; ``weight_classes`` weighs each class by
-    one over its kept share. Told nothing. ``folds`` networks are trained before the first epoch,
-    each for ``fold_epochs_share`` of the epochs on all folds but one; one network predicts. One
-    view; with five folds (cleanlab's default) at full length, five forward and backward passes a
-    sample: four for the folds, and at most one for the rest.
+    one over its kept share. Defaults are the library's, the same for CIFAR-10 and CIFAR-100. Told
+    nothing. ``folds`` networks are trained before the first epoch, each for ``fold_epochs_share``
+    of the epochs on all folds but one; one network predicts. One view; with five folds (cleanlab's
+    default) at full length, five forward and backward passes a sample: four for the folds, and at
+    most one for the rest.
 
     Deviations: where fewer than two samples would be kept, all are. Absent: anything drawn from
     global generators, which importing cleanlab advances: they are put back.

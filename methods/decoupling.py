@@ -22,8 +22,9 @@ class Decoupling(Method):
     all of these by cross entropy. As in the authors' code the sum of losses is divided by the
     number kept, but at least by a tenth of the batch (``least_share``), so that one lone sample
     does not make a full step. No warm-up, which is their code's default; ``warmup_share`` trains
-    both on everything for that share of the epochs. The paper has no CIFAR setting. Told nothing,
-    two networks, one view, two forward and (at most) backward passes a sample.
+    both on everything for that share of the epochs. The paper has no setting for CIFAR-10 or
+    CIFAR-100. Told nothing; two networks, one view, two forward and (at most) backward passes a
+    sample.
 
     Deviations: the common optimiser; the first network predicts; a batch without disagreement
     takes no step at all, so neither momentum nor weight decay moves the weights (re-implementations

@@ -27,7 +27,8 @@ class DISC(Method):
     and GCE (q 0.7) on the hard, each by its share of the batch, plus mixup (α 5) of all three on
     each view.
 
-    Defaults: m 0.99, warm-up 20 of 200 epochs. The authors' code takes m 0.95 and a smaller weight
+    Defaults, for CIFAR-10 and CIFAR-100 (the authors' code): m 0.99, warm-up 20 of 200 epochs (15
+    for noise by instance, which we are not told). That code takes m 0.95 and a smaller weight
     of the hard for asymmetric noise and for rates of 0.6 and more, which we are not told. Told
     nothing; one network, a weak and a strong view; about four forward and backward passes a sample.
 

@@ -29,12 +29,14 @@ class DivideMix(Method):
 
     Defaults: CIFAR-10, warm-up 10 epochs, λ_u 25 (the paper's table: 0 at 20 % and asymmetric, 25
     at 50 % and 80 %, 50 at 90 %); CIFAR-100, 30 epochs, λ_u 150. The authors choose λ_u by the
-    noise rate, which we are not told: one value for all. Two networks, two weak views; about six
-    forward and backward passes a sample. Both networks predict.
+    noise rate, which we are not told: one value for all. Two networks, two weak views. Steps are as
+    many as the trusted fill: about six forward and backward passes a sample where half are trusted,
+    and in proportion. Both networks predict.
 
     Deviations: the common optimiser in place of a learning rate cut at half of 300 epochs;
-    ``phase_share`` shortens warm-up and ramp to at most that share of short runs; where fewer than
-    two samples are trusted (the authors' code stops there), the network sees them all.
+    ``phase_share`` shortens warm-up and ramp to at most that share of short runs; losses are those
+    of one epoch, where the authors' code takes the mean of five at 90 % noise, which we are not
+    told; where fewer than two samples are trusted (their code stops there), the network sees all.
     """
 
     name = "dividemix"
@@ -126,7 +128,7 @@ class DivideMix(Method):
         return torch.cat(views), target.repeat(2, 1)
 
     def untrusted_part(self, networks: list[object], index: Tensor) -> tuple[Tensor, Tensor]:
-        """Two views and what both networks guess together (equation 5)."""
+        """Two views and what both networks guess together (algorithm 1, co-guessing)."""
         views = [self.run.view(index), self.run.view(index)]
         guess = mean_prediction(networks, views)
         return torch.cat(views), sharpen(guess, self.temperature).repeat(2, 1)

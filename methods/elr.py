@@ -19,9 +19,13 @@ class ELR(Method):
     Per sample, ``t ← β t + (1 - β) p`` (equation 9 of the paper, p detached and renormalised) and
     the loss is ``CE + λ log(1 - ⟨p, t⟩)`` (equation 6), with p clamped to 1e-4 … 1 - 1e-4 and t
     starting at 0, as in the authors' code. Defaults: CIFAR-10 with symmetric noise β 0.7, λ 3;
-    CIFAR-100 β 0.9, λ 7 (the authors' configuration files; CIFAR-10 asymmetric is β 0.9, λ 1).
-    Told nothing, one network, one view, one forward and backward pass a sample, ``n × C`` numbers
-    of state.
+    CIFAR-100 β 0.9, λ 7 (the authors' configuration files; CIFAR-10 asymmetric is β 0.9, λ 1). Told
+    nothing; one network, one view, no warm-up; one forward and backward pass a sample; ``n × C``
+    numbers of state.
+
+    Deviations: the common optimiser and protocol (the authors restart a cosine every ten epochs on
+    CIFAR-10 with symmetric noise, and cut the rate at two milestones elsewhere); one pair of β and
+    λ for a data set, as the kind of noise is not told.
     """
 
     name = "elr"

@@ -26,8 +26,8 @@ class ELRPlus(Method):
 
     Defaults: β 0.7, λ 3 and mixup α 1 on CIFAR-10; β 0.9, λ 7 on CIFAR-100, where λ rises in the
     same way (the authors' configuration files). The rises take 40,000 steps there, 0.57 of a run of
-    200 epochs; here that share of the run. Told nothing; two networks, one weak view; two forward
-    and backward passes and two more forward passes a sample. Both networks predict.
+    200 epochs; here that share of the run. Told nothing; two networks, one weak view, no warm-up;
+    two forward and backward passes and two more forward passes a sample. Both networks predict.
 
     Deviations: one optimiser for both networks; the averages predict with their network's running
     statistics of batch norm. Both networks see the same wrong labels: the authors' two loaders draw

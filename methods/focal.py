@@ -25,6 +25,7 @@ def focal(logits: Tensor, targets: Tensor, gamma: Annotated[float, Field(ge=0)] 
     Active-Passive-Losses and ALFs); the paper's own for detection is 2. γ = 0 is cross entropy.
 
     Told nothing; one network, one view, no warm-up; one forward and backward pass a sample.
+    Deviation: the common optimiser and protocol.
 
     Pitfalls: Active-Passive-Losses detaches p_y inside the weight, which makes it re-weighted cross
     entropy with another gradient; here the gradient goes through the weight, as in the paper. The

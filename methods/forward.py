@@ -17,11 +17,12 @@ class Forward(Method):
     """Forward loss correction: -log (pᵀT)_y with T[i, j] = P(given j | true i).
 
     Equation 5 and theorem 2 of the paper. ``matrix`` chooses its two variants: ``given`` is told T
-    (the paper's "T" rows); ``estimated`` (its "T̂" rows) is told nothing, trains a second network by
-    cross entropy before the first epoch and takes row i from its prediction on the most typical
-    sample of class i (``quantile`` 0.97; 1 on CIFAR-100, as in the authors' code). One network that
-    predicts, one view, one forward and backward pass a sample, and ``estimator_share`` more where T
-    is estimated (1: the paper's estimator is a training of full length).
+    (the paper's "T" rows); ``estimated`` (its "T̂" rows) is told nothing, trains a second network
+    by cross entropy before the first epoch and takes row i from its prediction on the most typical
+    sample of class i (``quantile`` 0.97 on CIFAR-10, 1 on CIFAR-100, as in the authors' code). One
+    network that predicts, one view, no warm-up, one forward and backward pass a sample, and
+    ``estimator_share`` more where T is estimated (1: the paper's estimator is a training of full
+    length).
 
     Deviations: the common protocol in place of 120 (CIFAR-100: 150) epochs with rates of its own;
     the estimator is taken after its last epoch, where the authors take the one of least validation

@@ -17,11 +17,11 @@ class L2RW(Method):
     gradient of the clean loss after it with respect to ε; ``w_i = max(0, -∂L_clean/∂ε_i)``, scaled
     to sum to 1 (all zero where none is positive); a real step on ``Σ w_i CE_i``. At ε = 0 the
     virtual step does not move the network, so that ``-∂L_clean/∂ε_i`` is its rate times
-    ``⟨∇CE_i, ∇L_clean⟩``, and the rate cancels in the rescaled weights: none is needed. The method
-    has no parameters; its clean batch is as large as the training batch. Told the clean subset
-    (2 %, where the paper has 1,000 of 50,000). One network, one view; forward and backward passes a
-    sample: one that keeps its graph, two thirds of one through that graph, one on the clean batch
-    where it is full, and the real one.
+    ``⟨∇CE_i, ∇L_clean⟩``, and the rate cancels in the rescaled weights: none is needed. No
+    parameters, for CIFAR-10 and CIFAR-100 alike; its clean batch is as large as the training batch.
+    Told the clean subset (2 %, where the paper has 1,000 of 50,000). One network, one view, no
+    warm-up; forward and backward passes a sample: one that keeps its graph, two thirds of one
+    through that graph, one on the clean batch where it is full, and the real one.
 
     Deviations: the common protocol; the clean batch is not augmented. Both virtual passes use the
     statistics of their batch, as in the authors' code, and leave batch norm's running ones alone.

@@ -28,6 +28,7 @@ def label_smoothing(
     al., ICML 2020, arXiv 2003.02819, is the study under label noise).
 
     Told nothing; one network, one view, no warm-up; one forward and backward pass a sample.
+    Deviation: the common optimiser and protocol.
 
     Pitfalls: GJS's code measures KL divergence instead, which is this loss minus the entropy of the
     target: another value, the same gradient. Negative smoothing (ε < 0 after a warm-up, Wei et al.,

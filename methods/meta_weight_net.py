@@ -15,15 +15,15 @@ from bench.training.recipes.lookahead import virtual
 class MetaWeightNet(Method):
     """Meta-Weight-Net: a small network V turns a sample's loss into its weight, and is learned.
 
-    For each batch: (1) a virtual step on ``mean(V(CE_i) CE_i)``, V's input a constant; (2) the
-    clean loss after that step, whose gradient passes through the step into V, and a step of Adam
-    (rate 1e-3, weight decay 1e-4) on V; (3) a real step on ``mean(V(CE_i) CE_i)`` with the new V
-    held fixed. V is 1-100-1 with ReLU and a sigmoid; weights lie in 0 … 1 and are not rescaled.
-    Values are those of the paper and its code, equal for CIFAR-10 and CIFAR-100. Told the clean
-    subset (2 %, where the paper has 1,000 of 50,000); the clean batch is as large as the training
-    batch. One network that predicts, one view; forward and backward passes a sample: one that keeps
-    its graph, two thirds of one through that graph, one on the clean batch where it is full, and
-    the real one.
+    Algorithm 1 of the paper, for each batch: (1) a virtual step on ``mean(V(CE_i) CE_i)``, V's
+    input a constant; (2) the clean loss after that step, whose gradient passes through the step
+    into V, and a step of Adam (rate 1e-3, weight decay 1e-4) on V; (3) a real step on
+    ``mean(V(CE_i) CE_i)`` with the new V held fixed. V is 1-100-1 with ReLU and a sigmoid; weights
+    lie in 0 … 1 and are not rescaled. Values are those of the paper and its code, equal for
+    CIFAR-10 and CIFAR-100. Told the clean subset (2 %, where the paper has 1,000 of 50,000); the
+    clean batch is as large as the training batch. One network that predicts, one view, no warm-up;
+    forward and backward passes a sample: one that keeps its graph, two thirds of one through that
+    graph, one on the clean batch where it is full, and the real one.
 
     Deviations: the common protocol; the virtual step has a rate of its own, the paper's first
     learning rate, as a method is not told the network's current one (Adam makes V's step almost

@@ -32,9 +32,10 @@ def nce_agce(
     ``α + β ((a + 1)^q - a^q) / q``. Defaults for CIFAR-10 are α 1, β 4, a 6, q 1.5, for CIFAR-100
     α 10, β 0.1, a 1.8, q 3 (the authors' configuration file).
 
-    Told nothing; one network, one view, no warm-up; one forward and backward pass a sample. The
-    authors add a random rotation for CIFAR-100 and clip the norm of the gradient at 5, which is the
-    protocol's affair here.
+    Told nothing; one network, one view, no warm-up; one forward and backward pass a sample.
+
+    Deviation: the common optimiser and protocol, where the authors add a random rotation for
+    CIFAR-100 and clip the norm of the gradient at 5.
     """
     log_p = logits.log_softmax(1)
     log_p_y = log_p.gather(1, targets[:, None]).squeeze(1)

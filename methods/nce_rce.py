@@ -34,8 +34,10 @@ def nce_rce(
     ``α - β A (K - 1)``. Defaults for CIFAR-10 are α 1, β 1, for CIFAR-100 α 10, β 0.1 (the authors'
     configuration files; ALFs ran CIFAR-100 with α 10, β 1).
 
-    Told nothing; one network, one view, no warm-up; one forward and backward pass a sample. The
-    authors clip the norm of the gradient at 5, which is the protocol's affair here.
+    Told nothing; one network, one view, no warm-up; one forward and backward pass a sample.
+
+    Deviation: the common optimiser and protocol, where the authors clip the norm of the gradient at
+    5.
 
     Pitfall absent here: the authors' NormalizedReverseCrossEntropy multiplies by ``(K - 1) / 4``
     where ``1 / (4 (K - 1))`` was meant (precedence); NCE+RCE takes RCE without normalisation.

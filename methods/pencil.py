@@ -33,7 +33,7 @@ class PENCIL(Method):
     is what the authors' code computes and their results come from: cross entropy of *another*
     soft-max of y, which lets a label go. α = 0.1, β = 0.4, λ = 600 are the paper's values as users
     of the code report them (the code's own defaults are 0.4 and 0.1, with which neither form
-    corrects a label at K = 10); not checked against the paper, nor has CIFAR-100 others here.
+    corrects a label at K = 10), for CIFAR-10 and CIFAR-100 alike; not checked against the paper.
 
     λ is per mean of a batch of 128, as in the paper: a label's step does not depend on how many
     share its batch. A label is visited once an epoch; runs of fewer than 320 epochs make

@@ -26,9 +26,9 @@ class PES(Method):
     prediction on two views, and trains on them by cross entropy weighted by class; with ``semi``
     (PES(semi)) by MixMatch, the others unlabelled.
 
-    Defaults: T1 25 of 200 epochs (CIFAR-100: 30), T2 7, T3 5 (the paper's settings). PES(semi) in
-    the authors' code: T1 20 of 300 (CIFAR-100: 35), the head alone for 5, λ_u 5 (75), mixup's α 4
-    and 0.75 in the second half: a suite sets ``{semi: true, stop_epochs: 20, block_epochs: 0}``.
+    Defaults: T1 25 (CIFAR-10) or 30 (CIFAR-100) of 200 epochs, T2 7, T3 5 (the paper's). PES(semi)
+    in the authors' code: T1 20 of 300 (CIFAR-100: 35), the head alone for 5, λ_u 5 (75), mixup's α
+    4 and 0.75 in the second half: a suite sets ``{semi: true, stop_epochs: 20, block_epochs: 0}``.
     Told nothing; one network, two weak views; about 1.7 forward and backward passes a sample, and
     3.5 with ``semi``.
 

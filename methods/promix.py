@@ -32,9 +32,10 @@ class ProMix(Method):
     the chosen and the others. w, ρ (0.2 to 0.6) and the weight of guesses (to 0.1) rise.
 
     Defaults of the authors' code for CIFAR-10: 600 epochs, of which 10 warm-up, 50 ramp and LGA in
-    the last 250, τ 0.99; CIFAR-100: warm-up 30, τ 0.95, debiasing 0.5. Told nothing; two networks,
-    a weak and a strong view; about 8 forward and backward passes a sample. The primary heads of
-    both predict.
+    the last 250, τ 0.99; CIFAR-100: warm-up 30, τ 0.95, debiasing 0.5. Their commands set ρ by the
+    noise rate (CIFAR-10: 0.7 at 20 %, else 0.5), which we are not told: the code's own default, the
+    range above, serves all. Told nothing; two networks, a weak and a strong view; about 8 forward
+    and backward passes a sample. The primary heads of both predict.
 
     Deviations: the common optimiser; epochs of warm-up, ramp and guessing are shares of the run;
     both heads learn from the same mixed batches (the authors mix again for the second head), which

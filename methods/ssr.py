@@ -26,10 +26,10 @@ class SSR(Method):
     consistency of a weak and a strong view of all samples: ``consistency: 1`` is SSR+ (and the
     authors' default), 0 is SSR.
 
-    Defaults: θ_r 0.9 (0.8 on CIFAR-100 at 50 % noise or more, which we are not told), θ_s 1,
-    k 200. Told nothing, no warm-up; one network with projector and predictor; two strong views
-    and, for the consistency, a weak and a strong one: about 4.3 forward and backward passes a
-    sample.
+    Defaults of the authors' code for CIFAR-10 and CIFAR-100: θ_r 0.9 (0.8 on CIFAR-100 at 50 %
+    noise or more, which we are not told), θ_s 1, k 200. Told nothing, no warm-up; one network with
+    projector and predictor; two strong views and, for the consistency, a weak and a strong one:
+    about 4.3 forward and backward passes a sample.
 
     Deviations: RandAugment and cutout in place of AutoAugment's CIFAR-10 policy; k is at most half
     the mean class size, for data sets smaller than the paper's; features and probabilities are

@@ -21,11 +21,12 @@ class TRevision(Method):
     on. (2) ``β · CE`` with the weight ``β = p_y / (Tᵀp)_y``, a constant for the gradient. (3) The
     same with ``T + ΔT`` in place of T, entries kept positive and rows rescaled to sum to 1; ΔT
     starts at 0 and is learned through β by Adam of its own (5e-7, weight decay 1e-4), together with
-    the network. The authors' stages have 20, 200 and 200 epochs (CIFAR-100: 15, and no outlier
-    filter): here stages 2 and 3 share the run's epochs, and stage 1 has ``estimator_share`` of them
-    in addition, never fewer than 20 or half of a shorter run. Told nothing, one network, one view,
-    one forward and backward pass a sample, and stage 1's (a twentieth at 400 epochs). At few steps
-    ΔT moves little: 5e-7 a step is the authors' value, for 70,000 steps.
+    the network. The authors' stages have 20, 200 and 200 epochs on CIFAR-10 (CIFAR-100: 15 first,
+    and no outlier filter): here stages 2 and 3 share the run's epochs, and stage 1 has
+    ``estimator_share`` of them in addition, never fewer than 20 or half of a shorter run. Told
+    nothing, one network, one view, one forward and backward pass a sample, and stage 1's (a
+    twentieth at 400 epochs). At few steps ΔT moves little: 5e-7 a step is the authors' value, for
+    70,000 steps.
 
     Deviations: the common protocol, whose learning rate falls through stages 2 and 3, in place of
     5e-7 for the network too in stage 3; β is a constant for the network in stage 3 as well; no

@@ -26,6 +26,7 @@ def taylor_ce(logits: Tensor, targets: Tensor, t: Annotated[int, Field(ge=1)] = 
     for which set was not checked), so that a suite may want several.
 
     Told nothing; one network, one view, no warm-up; one forward and backward pass a sample.
+    Deviation: the common optimiser and protocol.
 
     Pitfall: the gradient vanishes with p_y for every finite t, so that a sample the network is sure
     is something else teaches nothing; a high learning rate can leave whole classes unlearned.

@@ -33,9 +33,10 @@ class UNICON(Method):
     strong views of the unselected.
 
     Defaults of the authors' code: τ 5, d_μ 0.7, λ_u 30 (rising over 16 epochs), λ_c 0.025,
-    temperature 0.5, α 4, warm-up 10 of 350 epochs (CIFAR-100: 30); of the contrast 0.07. Told
-    nothing; two networks with projectors, two weak and two strong views; about 8 forward and
-    backward passes a sample. Both networks predict.
+    temperature 0.5, α 4, warm-up 10 of 350 epochs on CIFAR-10, 30 on CIFAR-100; of the contrast
+    0.07. Told nothing; two networks with projectors, two weak and two strong views. Steps are as
+    many as the selected fill: about 8 forward and backward passes a sample where half are selected,
+    and in proportion. Both networks predict.
 
     Deviations: the common optimiser; ``phase_share`` shortens warm-up and ramp to at most that
     share of short runs; RandAugment and cutout as strong views. The authors' code takes natural
