@@ -28,7 +28,7 @@ FILTERS = {"method": "method_name", "dataset": "dataset_name", "noise": "noise_n
 @app.command("import")
 def import_(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A CSV file; default is the shipped.")
+        Path | None, typer.Argument(metavar="[FILE]", help="A CSV file; default are the shipped.")
     ] = None,
     db: options.Db = options.DEFAULT_DB,
 ) -> None:
@@ -49,19 +49,19 @@ def import_(
     from bench.published.importing import SHIPPED, import_file
     from bench.store.database import open_writer
 
-    path = file or SHIPPED
-    with open_writer(db) as database:
-        figures, done = import_file(database, path)
-    flagged = sum(not figure.verified for figure in figures)
-    changed = f"{done.added:,} added, {done.removed:,} removed, {done.kept:,} as before"
-    if not (done.added or done.removed):
-        changed = "nothing changed"
-    terminal().print(
-        f"{db}: {len(figures):,} published figures of {path.name}, {flagged:,} flagged as "
-        f"unverified; {changed}",
-        markup=False,
-        soft_wrap=True,
-    )
+    for path in SHIPPED if file is None else (file,):
+        with open_writer(db) as database:
+            figures, done = import_file(database, path)
+        flagged = sum(not figure.verified for figure in figures)
+        changed = f"{done.added:,} added, {done.removed:,} removed, {done.kept:,} as before"
+        if not (done.added or done.removed):
+            changed = "nothing changed"
+        terminal().print(
+            f"{db}: {len(figures):,} published figures of {path.name}, {flagged:,} flagged as "
+            f"unverified; {changed}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @app.command("list")
@@ -80,7 +80,7 @@ def list_(
 ) -> None:
     """List published figures with their protocols and sources; a * marks one that is unverified.
 
-    They come from the database or, where it has none yet, from the shipped file.
+    They come from the database or, where it has none yet, from the shipped files.
 
     [dim]Examples:[/dim]
       python -m bench published list --method elr --dataset cifar10
@@ -115,7 +115,7 @@ def _figures(db: Path) -> pd.DataFrame:
     with peek(db) as connection:
         if not is_empty(connection):
             return figures(connection)
-    return as_frame(read_figures(SHIPPED, aliases.load()))
+    return as_frame([f for path in SHIPPED for f in read_figures(path, aliases.load())])
 
 
 def _only(found: pd.DataFrame, column: str, wanted: str) -> pd.DataFrame:

@@ -33,6 +33,7 @@ class NoiseAlias(Strict):
         params: what the code says on every data set.
         by_dataset: what it says on one published data set.
         unsaid: a parameter that the code leaves open, except where ``by_dataset`` has it.
+        rate_is: the plugin's parameter that the rate is, where that is not ``rate``.
         rates: how many rates the code may come with.
         exact: params say which noise it is, so that another value is another noise.
         unrated: the rate was counted, not asked for.
@@ -42,6 +43,7 @@ class NoiseAlias(Strict):
     params: dict[str, Any] = Field(default_factory=dict)
     by_dataset: dict[str, dict[str, Any]] = Field(default_factory=dict)
     unsaid: str | None = None
+    rate_is: str | None = None
     rates: tuple[int, ...] = (1,)
     exact: bool = False
     unrated: bool = False

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHIPPED = Path(__file__).parent / "figures.csv"
+SHIPPED = tuple(Path(__file__).parent / name for name in ("figures.csv", "standalone.csv"))
 """What LIPBench knows of the literature."""
 
 
-def import_file(db: Database, path: Path = SHIPPED) -> tuple[list[Figure], store.Imported]:
+def import_file(db: Database, path: Path) -> tuple[list[Figure], store.Imported]:
     """Read a file, and make it the rows of its name; nothing is written if anything is wrong.
 
     Returns:
@@ -36,6 +36,6 @@ def fill(db: Database) -> bool:
     """Give a database without any published figure the shipped ones; True if it did."""
     if not store.is_empty(db.conn):
         return False
-    figures, _ = import_file(db)
-    log.info("%d published figures were imported; they stand beside results", len(figures))
+    count = sum(len(import_file(db, path)[0]) for path in SHIPPED)
+    log.info("%d published figures were imported; they stand beside results", count)
     return True

@@ -44,6 +44,8 @@ def _translated(row: dict[Any, Any], aliases: Aliases) -> dict[str, Any]:
     selection = aliases.selection(row["reported"])
     low, high = _epochs(row["epochs"])
     rate = rates(row["rate"]) or (0.0,)
+    if noise is not None and noise.rate_is is not None:
+        said, rate = {**said, noise.rate_is: rate[0]}, (0.0,)
     if noise is not None and noise.unrated:
         rate = (0.0,)
     runs = RUNS.search(row["reported"])

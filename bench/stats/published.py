@@ -36,7 +36,8 @@ RULES = (
     "another variant, or the suite changed a parameter of ours; the noise has another convention "
     "or map, or the source names none; the backbone is another or not certain; our epochs are "
     f"more than {100 * EPOCH_BAND:g} % outside what was published, or that is not stated; the "
-    "epoch that was reported was chosen in another way.",
+    "epoch that was reported was chosen in another way. A learner that solves for its weights has "
+    "neither backbone nor epochs.",
     "Last is compared with our last epoch, mean of the last ten with ours, best on noisy "
     "validation with ours. A figure that test labels chose (best) is shown and never compared, "
     "because no test label selects anything here; nor is one whose choice is not stated.",
@@ -58,7 +59,8 @@ def beside(cells: pd.DataFrame, runs: pd.DataFrame, figures: pd.DataFrame) -> pd
 
     Args:
         cells: what each cell is: dataset, noise, method, dataset_name, full, noise_name,
-            noise_params, method_name, method_params, changed, backbone, backbone_params, epochs.
+            noise_params, method_name, method_params, changed, networks, backbone,
+            backbone_params, epochs.
         runs: dataset, noise, method, selector, seed, test_accuracy (a share), refiner off.
         figures: translated published figures; accuracy and std in %.
 
@@ -199,8 +201,9 @@ def _reasons(pair: Mapping[Any, Any]) -> Iterator[str]:
             yield f"noise: theirs has {name} {value}, ours {_brief(own)}"
     if pair["noise_unsaid"]:
         yield f"noise: the source does not say its {pair['noise_unsaid']}"
-    yield from _about_backbone(pair)
-    yield from _about_epochs(pair)
+    if pair["networks"]:
+        yield from _about_backbone(pair)
+        yield from _about_epochs(pair)
 
 
 def _about_backbone(pair: Mapping[Any, Any]) -> Iterator[str]:

@@ -27,6 +27,7 @@ CELL_COLUMNS = [
     "method_name",
     "method_params",
     "changed",
+    "networks",
     "backbone",
     "backbone_params",
     "epochs",
@@ -121,17 +122,21 @@ def cells(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
     Returns:
         dataset, noise, method (as the board shows them), dataset_name, full (bool), noise_name,
         noise_params (dict), method_name, method_params (dict), changed (dict: the parameters that
-        the suite gives the method itself), backbone, backbone_params (dict), epochs.
+        the suite gives the method itself), networks (how many it trains), backbone,
+        backbone_params (dict), epochs.
     """
     rows = connection.execute(
         """
         SELECT DISTINCT bt.dataset, bt.noise, bt.method, d.name AS dataset_name, d.is_full,
-          bt.noise_params, t.method AS method_name, t.method_params, p.protocol, b.spec
+          bt.noise_params, t.method AS method_name, t.method_params,
+          coalesce(json_extract(m.declared, '$.n_networks'), 1), p.protocol, b.spec
         FROM board_trainings bt
         JOIN boards b USING (board)
         JOIN trainings t ON t.id = bt.training_id
         JOIN datasets d USING (fingerprint)
         JOIN protocols p ON p.protocol_sha = t.protocol_sha
+        JOIN plugins m ON m.kind = 'method' AND m.name = t.method
+          AND m.source_sha = t.method_source_sha
         WHERE bt.board = ?
         ORDER BY bt.position
         """,
@@ -164,6 +169,7 @@ def _cell(
     noise_params: str,
     method_name: str,
     method_params: str,
+    networks: int,
     protocol: str,
     suite: str,
 ) -> dict[str, Any]:
@@ -180,6 +186,7 @@ def _cell(
         "method_name": method_name,
         "method_params": params,
         "changed": _changed(json.loads(suite), method, method_name, params),
+        "networks": networks,
         "backbone": trained["backbone"]["name"],
         "backbone_params": trained["backbone"]["params"],
         "epochs": trained["epochs"],

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from bench.errors import DataError, StoreError
 from bench.published.figures import COLUMNS
-from bench.published.importing import fill, import_file
+from bench.published.importing import SHIPPED, fill, import_file
 from bench.store import published
 from bench.store.check import problems
 from bench.store.database import open_reader, open_writer
@@ -40,7 +40,7 @@ def db(tmp_path: Path) -> Path:
 
 def test_the_shipped_figures_are_imported_and_unverified_ones_flagged(db: Path) -> None:
     with open_writer(db) as database:
-        figures, done = import_file(database)
+        figures, done = import_file(database, SHIPPED[0])
         assert (done.added, done.removed, done.kept) == (2349, 0, 0)
         counts = database.execute("SELECT count(*), sum(verified) FROM published").fetchone()
     assert counts == (2349, 2331)
@@ -55,10 +55,10 @@ def test_the_shipped_figures_are_imported_and_unverified_ones_flagged(db: Path) 
 
 def test_the_same_file_again_changes_nothing(db: Path) -> None:
     with open_writer(db) as database:
-        import_file(database)
+        import_file(database, SHIPPED[0])
     before = dump(db)
     with open_writer(db) as database:
-        _, done = import_file(database)
+        _, done = import_file(database, SHIPPED[0])
     assert (done.added, done.removed, done.kept) == (0, 0, 2349)
     assert dump(db) == before
 
@@ -66,7 +66,7 @@ def test_the_same_file_again_changes_nothing(db: Path) -> None:
 def test_a_changed_file_replaces_its_own_rows_and_no_others(db: Path, tmp_path: Path) -> None:
     mine = write(tmp_path / "mine.csv", ROW.format(60), ROW.format(70).replace("0.5", "0.2"))
     with open_writer(db) as database:
-        import_file(database)
+        import_file(database, SHIPPED[0])
         import_file(database, mine)
         write(mine, ROW.format(61), ROW.format(70).replace("0.5", "0.2"))
         _, done = import_file(database, mine)
@@ -129,7 +129,7 @@ def test_an_empty_table_is_filled_once_and_own_figures_are_left_alone(
     with caplog.at_level("INFO"), open_writer(db) as database:
         assert fill(database)
         assert not fill(database)
-    assert caplog.text.count("2349 published figures were imported") == 1
+    assert caplog.text.count("2367 published figures were imported") == 1
     own = tmp_path / "own.db"
     with open_writer(own) as database:
         import_file(database, write(tmp_path / "mine.csv", ROW.format(60)))
@@ -155,14 +155,14 @@ def test_a_database_of_before_the_table_is_migrated_with_its_results(tmp_path: P
 @pytest.mark.parametrize("column", ["accuracy = 101", "std = -1", "verified = 2"])
 def test_the_table_itself_refuses_what_cannot_be(db: Path, column: str) -> None:
     with open_writer(db) as database:
-        import_file(database)
+        import_file(database, SHIPPED[0])
     with pytest.raises(StoreError, match="CHECK"), open_writer(db) as database:
         database.execute(f"UPDATE published SET {column}")
 
 
 def test_the_check_finds_a_figure_that_was_changed_by_hand(db: Path) -> None:
     with open_writer(db) as database:
-        import_file(database)
+        import_file(database, SHIPPED[0])
         with database.conn:
             database.execute("UPDATE published SET accuracy = 99 WHERE line = 7")
     with closing(open_reader(db)) as connection:

@@ -270,3 +270,38 @@ def test_a_cell_without_a_result_has_nothing_beside_it() -> None:
     nothing = beside(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
     assert nothing.empty
     assert "verdict" in nothing
+
+
+STAND_ALONE = {
+    "method": "PL-KNN",
+    "dataset": "MSRCv2",
+    "noise": "PLL real-world",
+    "rate": "",
+    "backbone": "kernel/linear/kNN on given features",
+    "epochs": "",
+}
+
+
+def test_a_learner_without_network_is_compared_whatever_the_backbone_of_the_suite() -> None:
+    ours = {
+        "dataset_name": "msrcv2",
+        "noise_name": "real",
+        "noise_params": {},
+        "method_name": "pl-knn",
+        "networks": 0,
+    }
+    theirs = STAND_ALONE | {"reported": "ten 50/50 splits, 10 runs", "accuracy": 59.5}
+    assert judge(ours, theirs)["verdict"].tolist() == ["reproduced"]
+    (row,) = judge(ours, STAND_ALONE | {"reported": "mean test acc of 5 seeds"}).to_dict("records")
+    assert row["verdict"] == "not comparable"
+    assert row["reasons"] == (
+        "selection: theirs was an average over 80/20 splits, and not over the official ones "
+        "(mean test acc of 5 seeds)",
+    )
+
+
+def test_a_rate_may_be_a_parameter_of_another_name() -> None:
+    theirs = {"method": "CE", "noise": "PLL uniform-q", "rate": "0.3"}
+    ours = {"noise_name": "partial-uniform"}
+    assert len(judge(ours | {"noise_params": {"q": 0.3}}, theirs)) == 1
+    assert judge(ours | {"noise_params": {"q": 0.1}}, theirs).empty

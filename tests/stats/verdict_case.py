@@ -24,6 +24,7 @@ CELL: dict[str, Any] = {
     "method_name": "ce",
     "method_params": {},
     "changed": {},
+    "networks": 1,
     "backbone": "resnet34",
     "backbone_params": {"width": 64},
     "epochs": 200,
