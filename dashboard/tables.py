@@ -79,8 +79,16 @@ def standings_table(
     return Shown(shown, columns)
 
 
-def gains_table(overall: pd.DataFrame, worst_cells: Mapping[str, str]) -> Shown:
-    """Every refiner over all cells, losses beside gains."""
+def gains_table(
+    overall: pd.DataFrame, worst_cells: Mapping[str, str], oracle: pd.DataFrame | None = None
+) -> Shown:
+    """Every refiner over all cells, losses beside gains.
+
+    Args:
+        overall: as ``bench.stats.gains.overall`` gives it.
+        worst_cells: the name of each refiner's worst cell.
+        oracle: as ``bench.stats.oracle.oracle_gains`` gives it, to stand beside the gains.
+    """
     frame = overall.assign(where=[worst_cells.get(name, "") for name in overall["refiner"]])
     order = ["refiner", "gain", "low", "high", "wins", "ties", "losses"]
     frame = frame[[*order, "worst", "where", "p", "cells"]].reset_index(drop=True)
@@ -107,7 +115,23 @@ def gains_table(overall: pd.DataFrame, worst_cells: Mapping[str, str]) -> Shown:
         ),
         "cells": number("cells", help="Cells with a pair of on and off."),
     }
+    if oracle is not None:
+        best = {row["refiner"]: row for row in oracle.to_dict("records")}
+        frame["oracle"] = pd.Series([_ceiling(best.get(n)) for n in frame["refiner"]], dtype=object)
+        columns["oracle"] = number(
+            "oracle k*, not ranked",
+            help="The gain if every training took the k of its best test accuracy. It uses test "
+            "labels, so no one could choose that k: it is no result and is never ranked. Empty "
+            "for a refiner that has no k.",
+        )
     return Shown(_styled(frame), columns)
+
+
+def _ceiling(row: Mapping[Any, Any] | None) -> Figure:
+    if row is None:
+        return NOTHING
+    lacking = f" ({row['lacking']} without a curve)" if row["lacking"] else ""
+    return Figure(row["oracle"], points(row["oracle"]) + lacking)
 
 
 def published_table(beside: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> Shown:

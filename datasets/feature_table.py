@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from bench.api import DataError, Dataset, Field, Split
-from datasets.image_folder import _held_out
+from bench.data.contract import single_precision
+from datasets.image_folder import held_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,9 @@ class FeatureTable(Dataset):
     npz: ``features`` (n, d) and ``labels`` (n,); where there are any, ``true_labels`` (n,),
     ``test_features`` and ``test_labels``, and ``class_names``. csv: a header, numeric columns, and
     ``label``; where there are any, ``true_label`` and ``split`` (train or test). Labels are class
-    ids from 0, or names. Without a test part ``test_share`` of each class is held out, once, with
-    a fixed seed, by its true labels where they are known.
+    ids from 0, or names; only a class that ``class_names`` names may be without samples. Without a
+    test part ``test_share`` of each class is held out, once, with a fixed seed, by its true labels
+    where they are known.
 
     ``truth: false``, the default, says that labels may be wrong: the noise ``real`` uses them as
     they are, and where true labels stand beside them its rate is known. A change of the file is
@@ -55,8 +57,8 @@ class FeatureTable(Dataset):
         if path.suffix.lower() not in readers:
             raise DataError(f"{path}: feature tables are npz or csv files")
         columns = readers[path.suffix.lower()](path)
-        names, ids = _class_ids(path, columns)
         features = _features(path, columns["features"])
+        names, ids = _class_ids(path, columns)
         given, true = ids["labels"], ids.get("true_labels")
         if true is not None:
             self.truth = True  # type: ignore[misc]
@@ -65,11 +67,15 @@ class FeatureTable(Dataset):
         everything = Split(features, labels, np.arange(len(labels)), beside)
         if "test_features" in columns:
             test_features = _features(path, columns["test_features"])
+            train = everything
             test = Split(test_features, ids["test_labels"], np.arange(len(test_features)))
-            return everything, test, names
-        held = columns.get("held")
-        held = _held_out(labels, self.test_share) if held is None else held
-        return _rows(everything, ~held), _rows(everything, held, test=True), names
+        else:
+            held = columns.get("held")
+            if held is None:
+                held = held_out(str(path), labels, names, self.test_share)
+            train, test = _rows(everything, ~held), _rows(everything, held, test=True)
+        _check_trained(path, train, test, names)
+        return train, test, names
 
     def _file(self) -> Path:
         if not self.path:
@@ -91,8 +97,15 @@ def _read_npz(path: Path) -> dict[str, Any]:
             raise DataError(f"{path} has no array {name!r}; it has {', '.join(columns) or 'none'}")
     if ("test_features" in columns) != ("test_labels" in columns):
         raise DataError(f"{path} has only one of test_features and test_labels")
-    for features, labels in (("features", "labels"), ("test_features", "test_labels")):
-        if features in columns and len(columns[features]) != len(columns[labels]):
+    for features, labels in (
+        ("features", "labels"),
+        ("features", "true_labels"),
+        ("test_features", "test_labels"),
+    ):
+        for name in (features, labels):
+            if name in columns and not columns[name].ndim:
+                raise DataError(f"{path}: {name} is a single value, expected one row a sample")
+        if labels in columns and len(columns[features]) != len(columns[labels]):
             raise DataError(
                 f"{path}: {len(columns[features])} {features}, but {len(columns[labels])} {labels}"
             )
@@ -129,21 +142,27 @@ def _read_csv(path: Path) -> dict[str, Any]:
 
 def _class_ids(path: Path, columns: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Class names, and every label column as ids ``(n,)`` int64."""
-    found = {
-        key: np.asarray(columns[key])
+    texts = {
+        key: _texts(path, key, np.asarray(columns[key]))
         for key in ("labels", "true_labels", "test_labels")
         if key in columns
     }
-    texts = {key: [str(value).strip() for value in values] for key, values in found.items()}
     every = {text for values in texts.values() for text in values}
+    numbers = sorted(map(int, every)) if all(text.isdecimal() for text in every) else []
     if "class_names" in columns:
-        names = tuple(str(name) for name in columns["class_names"])
-    elif all(text.isdigit() for text in every):
-        names = tuple(str(label) for label in range(max(map(int, every)) + 1))
+        names = tuple(str(name) for name in np.atleast_1d(columns["class_names"]))
+    elif numbers:
+        absent = next((i for i, number in enumerate(numbers) if i != number), None)
+        if absent is not None:
+            raise DataError(
+                f"{path}: class {absent} has no sample, but there is a class {numbers[-1]}; ids "
+                f"start at 0 and leave none out, unless class_names names every class"
+            )
+        names = tuple(map(str, numbers))
     else:
         names = tuple(sorted(every))
     position = {name: label for label, name in enumerate(names)}
-    numeric = all(text.isdigit() and int(text) < len(names) for text in every)
+    numeric = bool(numbers) and numbers[-1] < len(names)
     ids = {}
     for key, values in texts.items():
         try:
@@ -154,22 +173,46 @@ def _class_ids(path: Path, columns: dict[str, Any]) -> tuple[tuple[str, ...], di
     return names, ids
 
 
+def _texts(path: Path, key: str, values: np.ndarray) -> list[str]:
+    """Labels as ids in digits, or as names."""
+    if values.ndim != 1:
+        raise DataError(f"{path}: {key} has shape {values.shape}; expected one label a sample")
+    if values.dtype.kind == "f":
+        whole = np.isfinite(values) & (values == np.round(values))
+        if not whole.all():
+            raise DataError(f"{path}: {key} holds {values[~whole][0]:g}, no class id")
+        values = values.astype(np.int64)
+    texts = [str(value).strip() for value in values]
+    below = next((text for text in texts if text[:1] == "-" and text[1:].isdecimal()), None)
+    if below is not None:
+        raise DataError(f"{path}: {key} holds {below}, below 0; class ids start at 0")
+    return texts
+
+
 def _features(path: Path, values: Any) -> np.ndarray:
-    """``(n, d)`` float32, all finite."""
+    """``(n, d)`` float32, all finite; single constant ones are common, and harmless here."""
     features = np.asarray(values)
     if features.ndim != 2 or features.dtype.kind not in "fiu":
         raise DataError(
             f"{path}: features have shape {features.shape} and type {features.dtype}; expected "
             f"(n, d) numbers"
         )
-    bad = np.argwhere(~np.isfinite(features))
-    if len(bad):
-        row, column = bad[0]
+    if not features.size:
+        raise DataError(f"{path} holds no samples (features have shape {features.shape})")
+    return single_precision(str(path), features)
+
+
+def _check_trained(path: Path, train: Split, test: Split, names: tuple[str, ...]) -> None:
+    """What is tested must have been trained on, by features that say something."""
+    if (train.inputs == train.inputs[:1]).all():
+        raise DataError(f"{path}: every feature is the same in every sample that is trained on")
+    seen = set(train.labels) | set(() if train.given is None else train.given)
+    unseen = sorted(set(test.labels) - seen)
+    if unseen:
         raise DataError(
-            f"{path}: feature {column} of sample {row} is {features[row, column]} "
-            f"({len(bad):,} such); fill or drop them first"
+            f"{path}: class {names[unseen[0]]!r} has test samples, but none to train on "
+            f"({len(unseen)} such)"
         )
-    return features.astype(np.float32)
 
 
 def _rows(split: Split, chosen: np.ndarray, *, test: bool = False) -> Split:

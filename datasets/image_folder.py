@@ -60,7 +60,7 @@ class ImageFolder(Dataset):
             return train, test, names
         names = _classes(root)
         everything = self._read(_images(root, names))
-        held = _held_out(everything.labels, self.test_share)
+        held = held_out(str(root), everything.labels, names, self.test_share)
         return _rows(everything, ~held), _rows(everything, held), names
 
     def _root(self) -> Path:
@@ -100,13 +100,23 @@ def _images(root: Path, names: tuple[str, ...]) -> list[tuple[Path, int]]:
     return found
 
 
-def _held_out(labels: np.ndarray, share: float) -> np.ndarray:
-    """A stratified choice ``(n,)`` bool that depends on nothing but the labels."""
+def held_out(where: str, labels: np.ndarray, names: tuple[str, ...], share: float) -> np.ndarray:
+    """A stratified choice ``(n,)`` bool that depends on nothing but the labels.
+
+    Raises:
+        DataError: a class has one sample, which cannot be both trained and tested on.
+    """
     held = np.zeros(len(labels), dtype=bool)
     rng = np.random.default_rng(0)
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
-        held[members[: max(1, round(share * len(members)))]] = True
+        if len(members) < 2:
+            raise DataError(
+                f"{where}: class {names[label]!r} has 1 sample; it needs two or more, to train "
+                f"and to test on"
+            )
+        chosen = min(len(members) - 1, max(1, round(share * len(members))))
+        held[members[:chosen]] = True
     return held
 
 

@@ -67,14 +67,13 @@ def noise(
     except Incompatible as error:
         raise BenchError(f"{name} cannot be on {prepared.info.label}: {error}") from None
     found = audit.audit(plugin_, drawn, train, seed)
-    if image is not None:
-        save(picture(found, audit.examples(drawn, train)), image)
     if as_json:
         typer.echo(json.dumps(found.as_dict(), indent=1))
-        return
-    _print(found, terminal())
+    else:
+        _print(found, terminal())
     if image is not None:
-        typer.echo(f"{image} written")
+        save(picture(found, audit.examples(drawn, train)), image)
+        typer.echo(f"{image} written", err=as_json)
 
 
 def _print(found: NoiseAudit, console: Console) -> None:
@@ -94,10 +93,14 @@ def _print(found: NoiseAudit, console: Console) -> None:
         rows[f"as {other.convention}"] = (
             f"{_share(other.rate)} wrong; {_share(other.share)} of the labels differ from these"
         )
+    width = max(15, *(len(key) + 2 for key in rows))
     for key, value in rows.items():
-        console.print(f"  {key:<15}{value}", markup=False, soft_wrap=True)
+        console.print(f"  {key:<{width}}{value}", markup=False, soft_wrap=True)
     n = len(found.class_names)
-    rates = Table("true class", "samples", "wrong", "given this label")
+    single = found.mean_set_size is None
+    given = "given" if single else "candidate"
+    counted = "given this label" if single else "sets with this label"
+    rates = Table("true class", "samples", "wrong", counted)
     for i, class_name in enumerate(found.class_names):
         samples = "" if found.true_counts is None else f"{found.true_counts[i]:,}"
         wrong = "" if found.class_rates is None else _share(float(found.class_rates[i]))
@@ -106,7 +109,7 @@ def _print(found: NoiseAudit, console: Console) -> None:
     if found.matrix is None:
         return
     if n <= WIDEST:
-        full = Table("true \\ given", *found.class_names)
+        full = Table(f"true \\ {given}", *found.class_names)
         for i, class_name in enumerate(found.class_names):
             cells = [f"{value:.3f}" if value else "" for value in found.matrix[i]]
             full.add_row(class_name, *cells)
@@ -114,7 +117,7 @@ def _print(found: NoiseAudit, console: Console) -> None:
         return
     pairs = [(float(found.matrix[i, j]), i, j) for i in range(n) for j in range(n) if i != j]
     title = f"The {LARGEST} likeliest confusions of {n} classes"
-    top = Table("true", "given", "share", title=title)
+    top = Table("true", given, "share", title=title)
     for share, i, j in sorted(pairs, reverse=True)[:LARGEST]:
         top.add_row(found.class_names[i], found.class_names[j], _share(share))
     console.print(top)

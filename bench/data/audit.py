@@ -28,7 +28,7 @@ class Disagreement:
     Attributes:
         convention: what the other one is called.
         rate: share of wrong labels that it gives at the same nominal rate and seed.
-        share: of samples whose label differs between the two.
+        share: of samples whose label, or set of candidates, differs between the two.
     """
 
     convention: str
@@ -53,7 +53,8 @@ class NoiseAudit:
         class_rates: realised rate of each true class ``(C,)``; NaN for a class without samples.
         true_counts: samples of each true class ``(C,)``, foreign ones left out.
         given_counts: samples of each given label ``(C,)``; of each candidate for sets.
-        matrix: realised P(given | true) ``(C, C)``, where it is known.
+        matrix: realised P(given | true) ``(C, C)``, where it is known; for candidate sets the share
+            of each true class's sets that hold a label, whose rows need not sum to 1.
         nominal: the matrix that was asked for, where there is one.
         mean_set_size: of candidate sets.
         disagreements: with the noise's other conventions.
@@ -112,6 +113,7 @@ def audit(noise: Noise, artefact: NoiseArtefact, train: TrainingSet, seed: int) 
     n_classes = data.n_classes
     true = artefact.true(train, known=data.truth)
     rates = counts = None
+    matrix = artefact.matrix
     if true is not None:
         closed = true != OPEN
         counts = np.bincount(true[closed], minlength=n_classes)
@@ -119,6 +121,7 @@ def audit(noise: Noise, artefact: NoiseArtefact, train: TrainingSet, seed: int) 
             hits = given == true
         else:
             hits = artefact.candidates[np.arange(len(true)), true]
+            matrix = _membership(true, artefact.candidates)
         wrong = np.bincount(true[closed], weights=~hits[closed], minlength=n_classes)
         rates = np.divide(wrong, counts, out=np.full(n_classes, np.nan), where=counts > 0)
     if artefact.candidates is None:
@@ -138,7 +141,7 @@ def audit(noise: Noise, artefact: NoiseArtefact, train: TrainingSet, seed: int) 
         class_rates=rates,
         true_counts=counts,
         given_counts=given_counts,
-        matrix=artefact.matrix,
+        matrix=matrix,
         nominal=artefact.nominal,
         mean_set_size=artefact.mean_set_size,
         disagreements=_disagreements(noise, artefact, train, seed),
@@ -216,6 +219,18 @@ def _disagreements(
             drawn = draw(other, train, seed_of(train.info.fingerprint, other.name, params, seed))
         except Incompatible:
             continue
-        differs = float((drawn.labels != artefact.labels).mean())
-        found.append(Disagreement(convention, float(drawn.rate or 0.0), differs))
+        if drawn.candidates is None or artefact.candidates is None:
+            differs = drawn.labels != artefact.labels
+        else:
+            differs = (drawn.candidates != artefact.candidates).any(axis=1)
+        found.append(Disagreement(convention, float(drawn.rate or 0.0), float(differs.mean())))
     return tuple(found)
+
+
+def _membership(true: Array, sets: Array) -> Array:
+    """Share of the sets of each true class that hold each label ``(C, C)``; 0 without samples."""
+    n_classes = sets.shape[1]
+    held = np.zeros((n_classes, n_classes))
+    np.add.at(held, true, sets)
+    counts = np.bincount(true, minlength=n_classes)
+    return np.asarray(held / np.maximum(counts, 1)[:, None])

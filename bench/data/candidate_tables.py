@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from bench.api import Dataset, Split
+from bench.data.contract import single_precision
 from bench.data.swap import one_line
 from bench.errors import DataError
 
@@ -70,16 +71,10 @@ class CandidateTable(Dataset):
 
     def _features(self, path: Path, values: Any) -> np.ndarray[Any, Any]:
         """``(n, d)`` float32, all finite, none constant."""
-        features = np.asarray(_dense(values), dtype=np.float64)
-        if features.ndim != 2 or not features.size:
-            raise DataError(f"{path}: data has shape {features.shape}; expected (n, d)")
-        bad = np.argwhere(~np.isfinite(features))
-        if len(bad):
-            row, column = bad[0]
-            raise DataError(
-                f"{path}: feature {column} of sample {row} is {features[row, column]} "
-                f"({len(bad):,} such); fill or drop them first"
-            )
+        table = np.asarray(_dense(values), dtype=np.float64)
+        if table.ndim != 2 or not table.size:
+            raise DataError(f"{path}: data has shape {table.shape}; expected (n, d)")
+        features = single_precision(str(path), table)
         constant = np.flatnonzero(features.max(axis=0) == features.min(axis=0))
         if len(constant) and not self.drop_constant:
             raise DataError(
@@ -91,7 +86,7 @@ class CandidateTable(Dataset):
         kept = np.delete(features, constant, axis=1)
         if not kept.shape[1]:
             raise DataError(f"{path}: every feature is the same in every sample")
-        return kept.astype(np.float32)
+        return kept
 
     def _folds(self, path: Path, n: int) -> np.ndarray[Any, Any]:
         """``(n, F)`` uint8."""

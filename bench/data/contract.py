@@ -48,6 +48,24 @@ def validate(name: str, train: Split, test: Split, class_names: tuple[str, ...])
         raise DataError(f"{name}: train and test inputs differ in shape")
 
 
+def single_precision(where: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Features ``(n, d)`` as float32.
+
+    Raises:
+        DataError: one is not a number, infinite, or too large for float32; the first is named.
+    """
+    with np.errstate(over="ignore"):
+        features = np.asarray(values, dtype=np.float32)
+    bad = np.argwhere(~np.isfinite(features))
+    if len(bad):
+        row, column = bad[0]
+        raise DataError(
+            f"{where}: feature {column} of sample {row} is {values[row, column]} "
+            f"({len(bad):,} such), no finite number in single precision; fill or drop them first"
+        )
+    return features
+
+
 def _validate_integers(what: str, values: np.ndarray[Any, Any]) -> None:
     if values.dtype != np.int64 or values.ndim != 1:
         raise DataError(f"{what} must be (n,) int64, not {values.shape} {values.dtype}")

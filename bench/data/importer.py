@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +20,7 @@ from bench.api import DataInfo, Dataset, Listing, Split
 from bench.data import arrays, prepared
 from bench.data.images import decode
 from bench.data.layouts import Survey, decode_square, survey
+from bench.data.swap import scratch
 from bench.data.tree import ImageFile, open_tree
 from bench.errors import DataError, nearest
 
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DECODED = "decoded"
-"""In the name of a folder with the images of an import that runs."""
 NUMBER = re.compile(r"[0-9]{1,18}")
 """A file stem that is a position in the canonical data set; 18 digits always fit an int64."""
 
@@ -112,13 +108,11 @@ def import_copy(
                 f"{declared['layout']}"
             )
     data_dir.mkdir(parents=True, exist_ok=True)
-    _clear_away(data_dir)
-    prefix = f".{name}-{DECODED}-{os.getpid()}-"
-    with tempfile.TemporaryDirectory(dir=data_dir, prefix=prefix) as work:
+    with scratch(data_dir, f"{name}-decoded") as work:
         splits, whole = [], {}
         for part in arrays.PARTS:
             file = f"{part}_inputs.npy"
-            whole[file] = Path(work) / file
+            whole[file] = work / file
             size: int = dataset.size  # type: ignore[attr-defined] # every layout has it
             splits.append(
                 decode_square(found.found[part], size, whole[file], f"importing {name}, {part}")
@@ -131,14 +125,6 @@ def import_copy(
             replace=replace,
             whole=whole,
         )
-
-
-def _clear_away(data_dir: Path) -> None:
-    """Remove what imports that were killed had decoded; those that still run keep theirs."""
-    for path in data_dir.glob(f".*-{DECODED}-*"):
-        owner = path.name.rpartition(f"-{DECODED}-")[2].partition("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc").exists():
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def survey_layout(dataset: Dataset, source: Path) -> tuple[Listing, Survey]:

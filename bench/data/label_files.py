@@ -1,7 +1,8 @@
 """Label files that papers and users release: csv, json, npy and pt, read without running any code.
 
 A file holds one or more columns of class ids, one id a sample, in the order of the canonical data
-set. What a pickle inside a ``.pt`` may call is an allow-list of four NumPy helpers.
+set, or with a column ``index`` of positions in it. What a pickle inside a ``.pt`` may call is an
+allow-list of four NumPy helpers.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ GIVEN_NAMES = ("label_noisy", "noisy_label", "noisy", "given_label", "given", "l
 """Column names that hold given labels, the first one found is used."""
 TRUE_NAMES = ("clean_label", "label", "clean", "true_label", "true", "target")
 """Column names that hold true labels beside given ones."""
+POSITIONS = "index"
+"""Column name of canonical positions, where rows are in another order."""
 SINGLE = "label"
 """Name of the only column of a file that names none."""
 MAX_BYTES = 1 << 28
@@ -104,7 +108,21 @@ def read_labels(path: Path) -> LabelFile:
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise DataError(f"{path}: columns differ in length ({lengths})")
-    return LabelFile(path, digest, columns)
+    return LabelFile(path, digest, _in_order(path, columns))
+
+
+def _in_order(path: Path, columns: dict[str, Array]) -> dict[str, Array]:
+    """The columns by canonical position, where one of them holds the positions."""
+    if POSITIONS not in columns or len(columns) == 1:
+        return columns
+    positions = columns[POSITIONS]
+    order = np.argsort(positions, kind="stable")
+    if not np.array_equal(positions[order], np.arange(len(positions))):
+        raise DataError(
+            f"{path}: the column {POSITIONS} must hold the positions 0 to {len(positions) - 1}, "
+            f"each once: a label file has one label for each sample of the canonical data set"
+        )
+    return {name: values[order] for name, values in columns.items() if name != POSITIONS}
 
 
 def _ids(where: str, values: Any) -> Array:
@@ -168,7 +186,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _read_npy(path: Path) -> dict[str, Any]:
     try:
         return {SINGLE: np.load(path, allow_pickle=False)}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise DataError(f"{path} is no array of numbers ({one_line(error)})") from None
 
 
@@ -208,5 +226,7 @@ def _read_pt(path: Path) -> dict[str, Any]:
 def _refused(error: Exception) -> str:
     """What the unpickler stumbled over, without its advice to switch the guard off."""
     text = one_line(error)
-    position = text.find("Unsupported")
-    return (text[position:] if position >= 0 else text)[:120]
+    asked = re.search(r"GLOBAL ([\w.]+)", text)
+    if asked:
+        return asked[1]
+    return (text.rpartition("trusted source. ")[2].removeprefix("WeightsUnpickler error: "))[:120]

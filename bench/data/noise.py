@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-import tempfile
+import uuid
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,7 +224,8 @@ class ArtefactStore:
         """The artefact of this noise on this data at this seed; see ``draw`` for errors."""
         check(noise, train.info)
         fingerprint = train.info.fingerprint
-        key = content_sha([fingerprint, noise.name, params, source_sha, seed, *noise.reads(train)])
+        read = [*noise.reads(train), *_matrix_sha(noise, train.info)]
+        key = content_sha([fingerprint, noise.name, params, source_sha, seed, *read])
         path = self._folder / f"{noise.name}-{seed}-{key[:16]}.npz"
         known = _read(path, train)
         if known is not None:
@@ -232,6 +233,12 @@ class ArtefactStore:
         artefact = draw(noise, train, seed_of(fingerprint, noise.name, params, seed))
         _write(path, artefact)
         return artefact
+
+
+def _matrix_sha(noise: Noise, data: DataInfo) -> tuple[str, ...]:
+    """Hash of the matrix that is asked for: it may lie in a file that was edited since."""
+    matrix = noise.transition_matrix(data)
+    return () if matrix is None else (hashlib.sha256(matrix.tobytes()).hexdigest(),)
 
 
 def _read(path: Path, train: TrainingSet) -> NoiseArtefact | None:
@@ -253,19 +260,22 @@ def _read(path: Path, train: TrainingSet) -> NoiseArtefact | None:
 
 
 def _write(path: Path, artefact: NoiseArtefact) -> None:
+    arrays: dict[str, Any] = {
+        "labels": artefact.labels,
+        "sha": np.array(artefact.sha),
+        "nominal": np.empty(0) if artefact.nominal is None else artefact.nominal,
+    }
+    if artefact.foreign is not None:
+        arrays |= vars(artefact.foreign)
+    if artefact.candidates is not None:
+        arrays["candidates"] = artefact.candidates
+    temporary = path.with_name(f".{uuid.uuid4().hex}")
     # A read-only data folder is no error: the same labels are drawn again next time.
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
-        with os.fdopen(handle, "wb") as file:
-            arrays: dict[str, Any] = {
-                "labels": artefact.labels,
-                "sha": np.array(artefact.sha),
-                "nominal": np.empty(0) if artefact.nominal is None else artefact.nominal,
-            }
-            if artefact.foreign is not None:
-                arrays |= vars(artefact.foreign)
-            if artefact.candidates is not None:
-                arrays["candidates"] = artefact.candidates
-            np.savez_compressed(file, **arrays)
-        os.replace(temporary, path)
+        try:
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, **arrays)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)

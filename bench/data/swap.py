@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,10 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from bench.errors import DataError
 
+OLD = "-old"
+"""Behind the name of a scratch folder: what lay in the place before the swap."""
+SCRATCH = re.compile(rf"\.(?P<name>.+)-[0-9a-f]{{32}}(?P<old>{OLD})?")
 JUNK = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 """What file managers leave behind, in lower case; never data, never worth keeping."""
 
@@ -47,21 +51,34 @@ def staged(place: Path, contents: Contents, same: Callable[[], bool]) -> Iterato
     refuse_foreign(place, contents)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        # Not tempfile.mkdtemp, whose folders nobody but their owner may read.
-        stage = place.parent / f".{place.name}-{uuid.uuid4().hex}"
-        stage.mkdir()
+        _clear_away(place.parent, contents)
+        with scratch(place.parent, place.name) as stage:
+            yield stage
+            with _place_lock(place):
+                if not same():
+                    refuse_foreign(place, contents)
+                    _swap(stage, place, contents)
     except OSError as error:
         raise _unwritable(place.parent, error) from None
-    try:
-        yield stage
-        with FileLock(place.parent / f".{place.name}.lock"):
-            if not same():
-                refuse_foreign(place, contents)
-                _swap(stage, place, contents)
-    except OSError as error:
-        raise _unwritable(place.parent, error) from None
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+
+
+@contextmanager
+def scratch(parent: Path, name: str) -> Iterator[Path]:
+    """A fresh hidden folder in ``parent``, removed when the block ends.
+
+    A lock beside it says that its writer lives, to every machine that shares the disk.
+    """
+    # Not tempfile.mkdtemp, whose folders nobody but their owner may read.
+    work = parent / f".{name}-{uuid.uuid4().hex}"
+    lock = _writer_lock(work)
+    with lock:
+        work.mkdir()
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                os.unlink(lock.lock_file)
 
 
 def refuse_foreign(place: Path, contents: Contents) -> None:
@@ -93,8 +110,45 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _clear_away(parent: Path, contents: Contents) -> None:
+    """Remove what killed writers left in ``parent``, and put back what they had set aside."""
+    for path in list(parent.iterdir()):
+        found = SCRATCH.fullmatch(path.name)
+        if found is None or not path.is_dir():
+            continue
+        lock = _writer_lock(path.with_name(path.name.removesuffix(OLD)))
+        with contextlib.suppress(Timeout, OSError), lock.acquire(timeout=0):
+            if found["old"]:
+                place = parent / found["name"]
+                with _place_lock(place):
+                    _put_back(path, place, contents)
+            shutil.rmtree(path, ignore_errors=True)
+            os.unlink(lock.lock_file)
+
+
+def _put_back(aside: Path, place: Path, contents: Contents) -> None:
+    """Finish a swap that was killed: all of the old folder, or what outlives its replacement."""
+    if not place.exists():
+        os.rename(aside, place)
+        return
+    for name in contents.kept:
+        if not (place / name).exists():
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(aside / name, place / name)
+
+
+def _writer_lock(work: Path) -> FileLock:
+    """Held by the writer of a scratch folder as long as it lives."""
+    return FileLock(work.with_name(f"{work.name}.lock"))
+
+
+def _place_lock(place: Path) -> FileLock:
+    """Held while a place is looked at and swapped."""
+    return FileLock(place.parent / f".{place.name}.lock")
+
+
 def _swap(stage: Path, place: Path, contents: Contents) -> None:
-    aside = stage.with_name(stage.name + "-old")
+    aside = stage.with_name(stage.name + OLD)
     try:
         os.rename(place, aside)
     except FileNotFoundError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,13 @@ import pandas as pd
 from bench.stats.frame import BLOCK
 from bench.stats.gains import SMALLEST, by_cell, overall
 from bench.stats.leaderboard import cells, leaderboard, missing_cells
+from bench.stats.oracle import oracle_gains
+
+ORACLE = "oracle k*"
+ORACLE_NOTE = (
+    "Oracle k*: the gain if every training took the k of its best test accuracy. It looked at test "
+    "labels, so it is no result and is never ranked; no rule for k can give more."
+)
 
 WIDEST = 12
 """Columns of a table whose rows and columns keep their places."""
@@ -139,8 +146,14 @@ def _leaderboard_notes(results: pd.DataFrame, refiner: str, found: pd.DataFrame)
     return notes
 
 
-def gains_table(gained: pd.DataFrame) -> Table:
-    """Every refiner over all cells, losses beside gains, from ``stats.gains.overall``."""
+def gains_table(gained: pd.DataFrame, oracle: pd.DataFrame | None = None) -> Table:
+    """Every refiner over all cells, losses beside gains.
+
+    Args:
+        gained: as ``stats.gains.overall`` gives it.
+        oracle: as ``stats.oracle.oracle_gains`` gives it: a last column that is marked.
+    """
+    best = {} if oracle is None else {row["refiner"]: row for row in oracle.to_dict("records")}
     rows = []
     for entry in gained.to_dict("records"):
         interval = "–"
@@ -157,18 +170,29 @@ def gains_table(gained: pd.DataFrame) -> Table:
                 points(entry["worst"]),
                 "–" if math.isnan(entry["p"]) else f"{entry['p']:.3f}",
                 str(entry["cells"]),
+                *([_ceiling(best.get(entry["refiner"]))] if best else []),
             )
         )
+    columns = ("refiner", "gain", "95 % interval", "wins", "ties", "losses", "worst cell", "p")
+    notes = (
+        "Percentage points of test accuracy, from the same trained weights; seeds averaged "
+        "inside a cell, bootstrap interval and Wilcoxon test (Holm) over cells. Cells of one "
+        "data set are less independent than the test takes them to be.",
+    )
     return Table(
         "Gain of each refiner over off",
-        ("refiner", "gain", "95 % interval", "wins", "ties", "losses", "worst cell", "p", "cells"),
+        (*columns, "cells", ORACLE) if best else (*columns, "cells"),
         tuple(rows),
-        (
-            "Percentage points of test accuracy, from the same trained weights; seeds averaged "
-            "inside a cell, bootstrap interval and Wilcoxon test (Holm) over cells. Cells of one "
-            "data set are less independent than the test takes them to be.",
-        ),
+        (*notes, ORACLE_NOTE) if best else notes,
     )
+
+
+def _ceiling(row: Mapping[Any, Any] | None) -> str:
+    """The oracle's gain, with the trainings that it could not look at."""
+    if row is None:
+        return "–"
+    lacking = f" ({row['lacking']} without a curve)" if row["lacking"] else ""
+    return points(row["oracle"]) + lacking
 
 
 def gain_cells_table(results: pd.DataFrame, refiner: str = "lip") -> Table:
@@ -201,18 +225,23 @@ def suite_tables(
     title: str = "",
     refiners: Sequence[str] | None = None,
 ) -> list[Table]:
-    """The leaderboard, the gains of all refiners, and the gains of each in every cell.
+    """The leaderboard, the gains of all refiners, whose they are, and each in every cell.
 
     Args:
-        results: one row a training and refiner of one board.
-        methods: what each method declared.
+        results: one row a training and refiner of one board; where it has the column ``curve``,
+            an oracle stands beside the gains.
+        methods: what each method declared: method, knows, uses, and perhaps family.
         title: what was ranked, for example ``digits, budget short, on digits``.
         refiners: whose gains are shown cell by cell; None for all.
     """
+    from bench.report.attribution import attribution_tables  # it is built from this module
+
     tables = [leaderboard_table(results, methods, title=title)]
     gained = overall(results)
     if len(gained):
-        tables.append(gains_table(gained))
+        oracle = oracle_gains(results) if "curve" in results else None
+        tables.append(gains_table(gained, oracle))
+        tables += attribution_tables(results, methods)
         chosen = [name for name in gained["refiner"] if refiners is None or name in refiners]
         tables += [gain_cells_table(results, name) for name in chosen]
     return tables

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from bench.stats.frame import CELL
-from dashboard import charts, states
+from dashboard import attribution, charts, states
 from dashboard.controls import choose, ink
 from dashboard.data import OFF, Board, Snapshot
 from dashboard.tables import gains_table
@@ -57,20 +57,39 @@ def show(board: Board) -> None:
                 alt=f"Gain of {plain(refiner)} in every cell, in percentage points",
             )
         st.caption(_legend(one, found.results[found.results["refiner"] == refiner]))
-    st.subheader("All refiners")
-    with states.guarded("table"):
-        shown = gains_table(overall, _worst(cells))
-        st.dataframe(shown.frame, column_config=shown.columns, hide_index=True, placeholder="–")
-    st.caption(
-        "Percentage points of test accuracy over off, from the same trained weights: seeds are "
-        "averaged inside a cell, intervals and the test are over cells. Cells share data, so they "
-        "are less independent than the test takes them to be."
-    )
+    _all_refiners(board, found, cells, overall)
+    attribution.show(board, refiner)
     if not one.empty:
         _where(frame, refiner)
         _curves(board, found, cells, refiner)
     states.failures(board, found.planned)
     states.refused(found.results)
+
+
+def _all_refiners(
+    board: Board, found: Snapshot, cells: pd.DataFrame, overall: pd.DataFrame
+) -> None:
+    """Every refiner over all cells, with the oracle beside them if it is asked for."""
+    st.subheader("All refiners")
+    with_oracle = bool(found.results["k"].notna().any()) and st.toggle(
+        "Show the oracle",
+        key="oracle_k",
+        help="Adds what the best k of every training would gain. It uses test labels, so it is "
+        "never ranked; it shows what choosing k better could give at most.",
+        bind="query-params",
+    )
+    with states.guarded("table"):
+        oracle = attribution.oracle(board) if with_oracle else None
+        shown = gains_table(overall, _worst(cells), oracle)
+        st.dataframe(shown.frame, column_config=shown.columns, hide_index=True, placeholder="–")
+    text = (
+        "Percentage points of test accuracy over off, from the same trained weights: seeds are "
+        "averaged inside a cell, intervals and the test are over cells. Cells share data, so they "
+        "are less independent than the test takes them to be."
+    )
+    if with_oracle:
+        text += " The oracle chose its k by test labels: it is no result, and is not ranked."
+    st.caption(text)
 
 
 def _axes(found: Snapshot) -> tuple[list[tuple[str, str]], list[str]]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bench.api import Noise, Rate, TrainingSet
+from bench.api import DataInfo, Incompatible, Noise, Rate, TrainingSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SPREAD = 0.1
 """Standard deviation of the flip rates, before they are truncated to 0..1."""
+LEAST = SPREAD * math.sqrt(2 / math.pi)
+"""Mean of the flip rates at ``rate`` 0, half of a normal distribution: none is smaller."""
 BLOCK = 4096
 """Samples at a time: bounded memory however many there are."""
 
@@ -28,13 +31,23 @@ class Instance(Noise):
     ``scaling`` matters more than it seems: the authors' code multiplies ``raw`` pixel values
     (0 to 255), where the soft-max is nearly one-hot and the wrong class all but a function of
     image and class. ``standardised`` features give soft-max scores of moderate size. The mean of
-    the truncated distribution is not exactly ``rate``; what came out is stored.
+    the truncated distribution is not exactly ``rate`` (0.1 gives 0.129); what came out is stored,
+    and a rate that no such mean can be is refused.
     """
 
     name = "instance"
     paper = "Xia et al., Part-dependent Label Noise, NeurIPS 2020, arXiv 2006.07836"
     rate: Rate = 0.4
     scaling: Literal["raw", "standardised"] = "raw"
+
+    def check(self, data: DataInfo) -> None:
+        """Truncation keeps the mean flip rate away from 0 and from 1."""
+        if not LEAST <= self.rate <= 1 - LEAST:
+            raise Incompatible(
+                f"instance noise cannot be wrong at a rate of {self.rate:g}: flip rates of "
+                f"deviation {SPREAD:g}, truncated to 0..1, are {LEAST:.3f} to {1 - LEAST:.3f} on "
+                f"average"
+            )
 
     def corrupt(self, train: TrainingSet, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         """One draw a sample from its own distribution."""

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 class Cavl(Confident):
     """CAVL: cross entropy to the candidate with the largest class activation value ``|z - 1| z``.
 
-    Uniform over the candidates until a sample was seen; then, after each step, a second forward
-    pass chooses one candidate, as in the authors' code. There a label outside the set has value 0
-    and wins when all candidates are negative; here it never can. Told nothing, one network, one
-    view, one forward and backward and one more forward pass a sample, ``n × C`` numbers of state.
-    Deviation: the common optimiser and protocol.
+    ``-Σ_{k in S} w_k log p_k``: w is uniform over the candidates until a sample was seen; then,
+    after each step, a second forward pass, in training mode, puts all of it on
+    ``argmax_{k in S} |z_k - 1| z_k`` of the logits z, as in the authors' code. There a label
+    outside the set has value 0 and wins when all candidates are negative; here it never can. No
+    parameter and no warm-up. Told nothing, one network, one view, one forward and backward and one
+    more forward pass a sample, ``n × C`` numbers of state. Deviation: the common optimiser and
+    protocol.
     """
 
     name = "cavl"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.api import Batch, Method
-from bench.training.recipes.candidates import log_inside, within
+from bench.training.recipes.candidates import log_inside, softmax_within
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 class ClassifierConsistent(Method):
     """CC: minus the log of the probability that the network puts on the candidates together.
 
-    Under uniformly drawn candidate sets the minimiser is the true posterior. Computed as a
-    difference of two log-sum-exps, where the authors take the log of a sum of probabilities. Told
-    nothing, one network, one view, one forward and backward pass a sample, no state. Deviation:
-    the common optimiser and protocol.
+    ``-log Σ_{k in S} p_k``. Under uniformly drawn candidate sets the minimiser is the true
+    posterior; a single candidate gives cross entropy, a set of all labels 0. Computed as a
+    difference of two log-sum-exps, where the authors' code takes the log of a sum of probabilities
+    that may underflow. No parameter and no warm-up. Told nothing, one network, one view, one
+    forward and backward pass a sample, no state. Deviation: the common optimiser and protocol.
     """
 
     name = "cc"
@@ -33,4 +34,4 @@ class ClassifierConsistent(Method):
 
     def label_belief(self) -> Tensor:
         """Predictions restricted to the candidates."""
-        return within(self.run.map(self.logits).softmax(1), self.run.candidates)
+        return softmax_within(self.run.map(self.logits), self.run.candidates)

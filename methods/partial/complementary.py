@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.api import Batch, Method
-from bench.training.recipes.candidates import within
+from bench.training.recipes.candidates import softmax_within
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,16 +21,19 @@ class _Complementary(Method):
 
     def label_belief(self) -> Tensor:
         """Predictions restricted to the candidates."""
-        return within(self.run.map(self.logits).softmax(1), self.run.candidates)
+        return softmax_within(self.run.map(self.logits), self.run.candidates)
 
 
 class MeanSquared(_Complementary):
     """MSE: the unbiased estimator of the mean squared error from complementary labels.
 
     ``Σ_{k in S} L_k - (s - 1)/(C - s) Σ_{k not in S} L_k`` with ``L_k = ||p - e_k||²`` and s
-    candidates (the paper's unbiased risk estimator, its bounded losses). A sample all of whose
-    labels are candidates says nothing and has loss 0. Told nothing, one network, one view, one
-    forward and backward pass a sample, no state. Deviation: the common optimiser and protocol.
+    candidates (the paper's unbiased risk estimator with one of its bounded losses): its mean over
+    all sets of a size that hold the true label is that label's L. A sample all of whose labels are
+    candidates says nothing and has loss 0. No parameter and no warm-up. Told nothing, one network,
+    one view, one forward and backward pass a sample, no state. Deviation: the common optimiser and
+    protocol. A later benchmark's code multiplies C - s by the second sum, so that it divides by
+    both; not here.
     """
 
     name = "mse"
@@ -51,8 +54,8 @@ class Exponential(_Complementary):
     """EXP: an upper-bound surrogate that falls exponentially with the mass on the candidates.
 
     ``(C - 1)/(C - s) exp(-Σ_{k in S} p_k)`` with s candidates. A sample all of whose labels are
-    candidates has loss 0. Told nothing, one network, one view, one forward and backward pass a
-    sample, no state. Deviation: the common optimiser and protocol.
+    candidates has loss 0. No parameter and no warm-up. Told nothing, one network, one view, one
+    forward and backward pass a sample, no state. Deviation: the common optimiser and protocol.
     """
 
     name = "exp"

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from bench.api import Field
-from bench.training.recipes.candidates import Confident
+from bench.training.recipes.candidates import Confident, log_not
 from bench.training.recipes.phases import ramp, shortened
 
 if TYPE_CHECKING:
@@ -20,10 +20,14 @@ class Crdpll(Confident):
 
     ``-Σ_{k not in S} log(1 - p_k)`` on the weak view, plus λ(t) times the sum over a weak and two
     strong views of KL(w || p_view). Confidences w are the geometric mean of the three predictions
-    inside the candidates, renewed with each batch after its loss was taken; λ(t) rises from 0 over
-    the first 100 of the authors' 200 epochs, here over ``ramp_share`` of the training. Told
+    inside the candidates, ``w_k ∝ Π_v p_k(v)^{1/3}``, renewed with each batch after its loss was
+    taken; they start uniform. λ(t) rises linearly from 0 to λ = 1 over the first 100 of the
+    authors' 200 epochs (their code), here over at most ``ramp_share`` of the training. Told
     nothing, one network, three views, three forward and backward passes a sample, ``n × C``
     numbers of state.
+
+    The first term is computed from logits; the authors' code adds 1e-7 to ``1 - p_k``, and the
+    gradient is gone where a wrong label's probability rounds to 1.
 
     Deviations: the strong view is RandAugment with cutout where the authors use AutoAugment with
     cutout; the common optimiser and protocol.
@@ -44,17 +48,18 @@ class Crdpll(Confident):
         total = torch.zeros((), device=self.run.device)
         for batch in self.run.batches(epoch):
             views = [batch.x, *(self.run.view(batch.index, "strong") for _ in range(2))]
-            logs = [self.logits(view).log_softmax(1) for view in views]
+            logits = [self.logits(view) for view in views]
             sets, target = self.run.candidates[batch.index], self.confidence[batch.index]
-            away = -(torch.log1p(-logs[0].exp().clamp_max(1 - 1e-7)) * (1 - sets)).sum(1)
-            together = sum(F.kl_div(log, target, reduction="none").sum(1) for log in logs)
-            losses = away + weight * together
+            losses = self.objective(logits, sets, target, weight)
             self.run.step(losses.mean())
             total += losses.detach().sum()
-            mean = torch.stack([log.detach() for log in logs]).mean(0)
-            self.renew(batch.index, mean)
+            # The soft-max of mean logits is the geometric mean of soft-maxes, up to its scale.
+            self.renew(batch.index, torch.stack(logits).detach().mean(0))
         return float(total / self.run.n)
 
-    def renewed(self, logits: Tensor, sets: Tensor) -> Tensor:
-        """The geometric mean of the views (its logarithm is given) inside the candidates."""
-        return logits.masked_fill(sets == 0, -torch.inf).softmax(1)
+    @staticmethod
+    def objective(logits: list[Tensor], sets: Tensor, target: Tensor, weight: float) -> Tensor:
+        """Per-sample loss ``(b,)`` of the views' logits, the weak view's first."""
+        away = -(log_not(logits[0]) * (1 - sets)).sum(1)
+        apart = [F.kl_div(z.log_softmax(1), target, reduction="none").sum(1) for z in logits]
+        return away + weight * torch.stack(apart).sum(0)

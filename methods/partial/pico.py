@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from bench.api import Field
 from bench.training.recipes.averaging import average_of, follow
-from bench.training.recipes.candidates import Confident, within
+from bench.training.recipes.candidates import Confident, softmax_within
 from bench.training.recipes.mixing import one_hot, soft_cross_entropy
 from bench.training.recipes.phases import ramp, shortened
 from bench.training.recipes.projection import Projector, log_shares
@@ -24,19 +24,26 @@ class Pico(Confident):
     """PiCO: contrast between samples of one pseudo-label, prototypes that move the confidences.
 
     Algorithm 1 of the paper. A network and a projector see the weak view, their moving averages
-    (0.999) the strong one. A pseudo-label is the likeliest candidate. Prototypes follow the
-    projections, ``μ_c ← normalise(γ μ_c + (1 - γ) q)`` with γ 0.99, sample by sample; confidences
-    follow the nearest prototype among the candidates, ``w ← φ w + (1 - φ) onehot``, φ falling
-    from 0.95 to 0.8. The loss is cross entropy to w plus 0.5 times the supervised contrast with
-    all of batch and queue that share the pseudo-label (temperature 0.07); before ``start_epochs``
-    only the sample's own other view is a positive, and confidences stay uniform.
+    (0.999) the strong one. A pseudo-label is the likeliest candidate. Confidences start uniform
+    and follow the nearest prototype among the candidates, ``w ← φ w + (1 - φ) onehot``, φ falling
+    linearly from 0.95 to 0.8, before the loss of their batch; then prototypes follow the
+    projections, ``μ_c ← γ μ_c + (1 - γ) q`` with γ 0.99, sample by sample, and are normalised. The
+    loss is cross entropy to w plus 0.5 times ``-mean_{j in P} log(exp(q·k_j / τ) /
+    Σ_a exp(q·k_a / τ))``, where a runs over batch, its averaged views and queue, P are those of
+    the same pseudo-label, and τ is 0.07. For the first ``start_epochs`` (1 on CIFAR, 100 on
+    CUB-200) it is MoCo's contrast instead, own averaged view against the queue, and confidences
+    stay uniform. Defaults are those of the paper and the authors' commands for CIFAR.
 
-    Told nothing; one network and its average, two views; one forward and backward and one more
-    forward pass a sample; ``n × C`` numbers of state and a queue of projections.
+    Told nothing; one network and its average, each with a projector, two views; one forward and
+    backward and one more forward pass a sample, and similarities to the queue; ``n × C`` numbers of
+    state and the queue of 8192 projections.
 
-    Deviations: the queue has at most as many places as there are samples and counts only what was
-    put into it (the authors' starts with random vectors of pseudo-label 0); prototypes that were
-    never set are no one's nearest; the common views, optimiser and protocol.
+    Deviations: prototypes are normalised once a batch, as in the authors' code, not after every
+    sample, as in the paper; the queue has at most as many places as there are samples, batches need
+    not divide it, and it counts only what was put into it (the authors' starts with random
+    vectors); prototypes that were never set are no one's nearest (there they score as if orthogonal
+    to all); averages are in evaluation mode with the network's own running statistics, where the
+    authors shuffle batches between devices; the common views, optimiser and protocol.
     """
 
     name = "pico"
@@ -77,13 +84,16 @@ class Pico(Confident):
             features = self.networks[0].features(batch.x)
             logits, projected = self.networks[0].head(features), self.projector(features)
             sets = self.run.candidates[batch.index]
-            label = within(logits.detach().softmax(1), sets).argmax(1)
+            label = softmax_within(logits.detach(), sets).argmax(1)
             other = self.slow_view(batch)
             if epoch >= start:
                 near = projected.detach() @ self.prototypes.T
                 self.follow_prototypes(batch.index, near, sets, phi)
             self.move_prototypes(projected.detach(), label)
-            contrast = self.contrast(projected, other, label, by_label=epoch >= start)
+            if epoch >= start:
+                contrast = self.contrast(projected, other, label)
+            else:
+                contrast = self.instance_contrast(projected, other)
             losses = soft_cross_entropy(logits, self.confidence[batch.index])
             self.run.step(losses.mean() + self.weight * contrast)
             total += losses.detach().sum() + self.weight * contrast.detach() * len(label)
@@ -116,21 +126,20 @@ class Pico(Confident):
         moved = self.gamma ** hot.sum(0)[:, None] * self.prototypes + share
         self.prototypes = F.normalize(moved, dim=1)
 
-    def contrast(
-        self, projected: Tensor, other: Tensor, label: Tensor, *, by_label: bool
-    ) -> Tensor:
-        """The contrastive loss, a scalar."""
+    def contrast(self, projected: Tensor, other: Tensor, label: Tensor) -> Tensor:
+        """The supervised contrast, a scalar: positives are all of one's pseudo-label."""
         filled = self.kept_label >= 0
         everything = torch.cat([projected, other, self.kept[filled]])
         shares, allowed = log_shares(projected, everything, self.temperature)
-        if by_label:
-            labels = torch.cat([label, label, self.kept_label[filled]])
-            positive = (label[:, None] == labels[None]).float() * allowed
-        else:
-            positive = torch.zeros_like(shares)
-            rows = torch.arange(len(label), device=label.device)
-            positive[rows, rows + len(label)] = 1
+        labels = torch.cat([label, label, self.kept_label[filled]])
+        positive = (label[:, None] == labels[None]).float() * allowed
         return -((shares * positive).sum(1) / positive.sum(1)).mean()
+
+    def instance_contrast(self, projected: Tensor, other: Tensor) -> Tensor:
+        """MoCo's contrast, a scalar: one's own other view against the queue."""
+        own = (projected * other).sum(1, keepdim=True)
+        queue = projected @ self.kept[self.kept_label >= 0].T
+        return -(torch.cat([own, queue], 1) / self.temperature).log_softmax(1)[:, 0].mean()
 
     def put(self, other: Tensor, label: Tensor) -> None:
         """Into the queue, over its oldest entries."""

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from bench.api import Field
-from bench.training.recipes.candidates import Confident, within
+from bench.training.recipes.candidates import Confident, softmax_within, within
 from bench.training.recipes.mixing import soft_cross_entropy
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class Plcp(Confident):
     """PLCP on PRODEN: a partner network learns for each label whether it is wrong.
 
-    Labels outside the candidates are wrong for certain, which is what the partner starts from.
-    Base and partner keep confidences P and Q, which follow their outputs with momentum 0.5; P is 0
-    and Q is 1 outside the candidates. Each supervises the other through a blur, the soft-max of κ
-    times a confidence inside the candidates: the partner's targets are ``1 - blur(P)``, the base's
-    are ``blur(1 - Q)``. The collaborative term ``γ Σ p_k q_k`` keeps both from claiming the same
-    label. Momentum 0.5, γ = 2 and κ = exp(-1) are those of the authors' code for PL-AGGD.
+    ``-Σ b_k log p_k - 1/C Σ (t_k log q_k + (1 - t_k) log(1 - q_k)) + γ Σ p_k q_k``, p being the
+    soft-max of the base and q the sigmoids of the partner. Labels outside the candidates are wrong
+    for certain, which is what the partner starts from. Base and partner keep confidences P and Q,
+    which follow p and q with momentum 0.5 after the loss of a batch; P is 0 and Q is 1 outside the
+    candidates. Each supervises the other through a blur, the soft-max of κ times a confidence
+    inside the candidates: the partner's targets are ``t = 1 - blur(P)``, the base's
+    ``b = blur(1 - Q)``. The collaborative term keeps both from claiming the same label. Momentum
+    0.5, γ = 2 and κ = exp(-1) are those of the authors' code for PL-AGGD. No warm-up.
 
     Deviation, to be weighed: the code that the authors released is that closed-form version, whose
     steps are followed here with two networks of the protocol's backbone, cross entropy for the
@@ -65,8 +67,8 @@ class Plcp(Confident):
             for_base = self.blurred(1 - self.wrong[rows], sets)
             for_partner = 1 - self.blurred(self.confidence[rows], sets)
             binary = F.binary_cross_entropy_with_logits(partner, for_partner, reduction="none")
-            tie = (p * q).sum(1)
-            losses = soft_cross_entropy(base, for_base) + binary.mean(1) + self.collaborative * tie
+            both = self.collaborative * (p * q).sum(1)
+            losses = soft_cross_entropy(base, for_base) + binary.mean(1) + both
             self.run.step(losses.mean())
             total += losses.detach().sum()
             self.follow(rows, p.detach(), q.detach(), sets)
@@ -81,4 +83,4 @@ class Plcp(Confident):
 
     def blurred(self, shares: Tensor, sets: Tensor) -> Tensor:
         """Soft-max of κ times the shares ``(b, C)``, inside the candidates."""
-        return (self.kappa * shares).masked_fill(sets == 0, -torch.inf).softmax(1)
+        return softmax_within(self.kappa * shares, sets)

@@ -19,14 +19,17 @@ INITIAL, LARGEST = 1e-3, 0.4
 class Pop(Confident):
     """POP: progressive identification that also strikes out candidates it has come to doubt.
 
-    Confidences as in ``proden``. After a warm-up of 20 epochs, every 5 epochs, candidate k of a
-    sample leaves its set when its confidence, averaged over the last 5 epochs, is below θ times
-    the sample's largest. θ starts at 0.001 and grows by the factor 1.001 whenever fewer than one
-    in 10,000 of all entries left, while below 0.4 (the authors' code). Told nothing, one network,
-    one view, one forward and backward pass a sample, ``6 n × C`` numbers of state and the sets.
+    ``-Σ w_k log p_k`` with confidences as in ``proden``. After a warm-up of 20 epochs, every 5
+    epochs, candidate k of a sample leaves its set when ``w̄_k < θ max_j w̄_j``, w̄ being the mean
+    of its confidences over the last 5 epochs; what stays of w̄, renormalised, is the new
+    confidence. θ starts at 0.001 and grows by the factor 1.001 whenever fewer than one in 10,000
+    of all entries left, while below 0.4. All these numbers are the authors' code's. Told
+    nothing, one network, one view, one forward and backward pass a sample; ``7 n × C`` numbers of
+    state: confidences, window and what is left of the sets, whose given form is kept.
 
-    Deviations: the warm-up is at most ``phase_share`` of a short run, and the window as short as a
-    tenth of it; the common optimiser and protocol.
+    Deviations: one weak view, where the authors' code averages the loss of a weak and two strong
+    ones; the warm-up is at most ``phase_share`` of a short run, and the window as short as a tenth
+    of it; the common optimiser and protocol.
     """
 
     name = "pop"
@@ -46,7 +49,7 @@ class Pop(Confident):
     def renew(self, index: Tensor, logits: Tensor) -> None:
         """By the soft-max inside what is left of the sets."""
         with torch.no_grad():
-            self.confidence[index] = within(logits.detach().softmax(1), self.sets[index])
+            self.confidence[index] = self.renewed(logits.detach(), self.sets[index])
 
     def on_epoch_end(self, epoch: int) -> None:
         """Remember the confidences, and purify when it is time."""
@@ -56,11 +59,11 @@ class Pop(Confident):
             self.purify()
 
     def purify(self) -> None:
-        """Strike out the candidates below the threshold."""
+        """Strike out the candidates below the threshold; the means of the others remain."""
         mean = self.history.mean(0) * self.sets
         relative = mean / mean.max(1, keepdim=True).values.clamp_min(1e-30)
         leaving = (self.sets > 0) & (relative < self.theta.to(relative.device))
         self.sets = self.sets * (~leaving)
         if int(leaving.sum()) < 1e-4 * self.sets.numel() and float(self.theta) < LARGEST:
             self.theta = self.theta * (1 + INITIAL)
-        self.confidence = within(self.confidence, self.sets)
+        self.confidence = within(mean, self.sets)

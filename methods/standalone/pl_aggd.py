@@ -57,7 +57,7 @@ class PlAggd(KernelLearner):
             weight, bias = machine.fit(labels)
             outputs = machine.predict(weight, bias)
             gram = self.lam * by_features + self.mu * reconstruction_gram(labels, near)
-            weights = simplex_weights(gram, weights)
+            weights = simplex_weights(gram)
             labels = smooth_labels(outputs, roughness(weights, near), sets, self.mu, labels)
         weight, bias = machine.fit(labels)
         self.put_weights(weight, bias)

@@ -67,7 +67,7 @@ class PlCl(KernelLearner):
             complement = doubter.predict(*doubter.fit(wrong))
             wrong = self.coupled(complement, labels, sets)
             gram = self.gamma * by_features + self.mu * reconstruction_gram(labels, near)
-            weights = simplex_weights(gram, weights)
+            weights = simplex_weights(gram)
             # ||P - f||² + β||P - (1 - Q)||² is (1 + β)||P - their weighted mean||².
             target = (outputs + self.beta * (1 - wrong)) / (1 + self.beta)
             graph = roughness(weights, near)

@@ -53,15 +53,7 @@ class Sure(KernelLearner):
 
     def decided(self, outputs: Array, sets: Array) -> Array:
         """Rows p ``(n, C)`` that minimise ``||p - q||² - λ max_k p_k`` inside the candidates."""
-        best = np.full(len(outputs), np.inf)
-        labels = np.zeros_like(outputs)
-        for k in range(outputs.shape[1]):
-            rows = np.flatnonzero(sets[:, k])
-            lifted = outputs[rows].copy()
-            lifted[:, k] += self.lam / 2
-            found = project(lifted, sets[rows])
-            value = ((found - outputs[rows]) ** 2).sum(axis=1) - self.lam * found[:, k]
-            better = value < best[rows]
-            best[rows[better]] = value[better]
-            labels[rows[better]] = found[better]
-        return labels
+        rows = np.arange(len(outputs))
+        lifted = outputs.copy()
+        lifted[rows, np.where(sets, outputs, -np.inf).argmax(axis=1)] += self.lam / 2
+        return project(lifted, sets)

@@ -65,6 +65,28 @@ def test_a_picture_is_drawn(suffix: str, audited: Bench, tmp_path: Path) -> None
         assert "given" in path.read_text(encoding="utf-8")
 
 
+def test_candidate_sets_have_a_picture_and_a_matrix_of_their_own(
+    audited: Bench, tmp_path: Path
+) -> None:
+    path = tmp_path / "noise.svg"
+    ended = audited("digits", "partial-class", "q=0.4", "--image", path)
+    assert ended.code == 0
+    assert "true \\ candidate" in ended.out
+    assert "candidates     1.4" in ended.out
+    assert "sets with this label" in ended.out
+    assert "true class" in path.read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_drawn_is_still_said_in_numbers(audited: Bench, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "mine.npz", features=rng.normal(size=(60, 3)), labels=np.arange(60) % 3)
+    dataset = f"{{feature-table: {{path: {tmp_path / 'mine.npz'}}}}}"
+    ended = audited(dataset, "real", "--image", "noise.png")
+    assert ended.code == 2
+    assert "sha256" in ended.out
+    assert "there is nothing to draw" in ended.err
+
+
 def test_an_impossible_noise_says_why(audited: Bench) -> None:
     ended = audited("digits", "human")
     assert ended.code == 2

@@ -181,10 +181,10 @@ def test_gains_by_a_click_and_the_same_view_from_its_address(
     page.wait_for_url("**gain=psp*")
     expect(page.get_by_text("psp:").first).to_be_visible()
     settle(page)
-    expect_charts(page, 4)
+    expect_charts(page, 5)
     linked = new_page()
     linked.goto(page.url)
-    expect_charts(linked, 4)
+    expect_charts(linked, 5)
     settle(linked)
     assert sentences(linked) == sentences(page)
     assert linked.url == page.url
@@ -222,7 +222,7 @@ def test_dark_pages_are_dark(new_page: Callable[..., Page], address: str) -> Non
     settle(page)
     ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert max(int(part) for part in ground[4:-1].split(",")[:3]) < 64
-    expect_charts(page, 4)
+    expect_charts(page, 5)
 
 
 def test_names_that_are_code_are_shown_as_text(

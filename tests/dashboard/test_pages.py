@@ -139,7 +139,7 @@ def test_gains_page_answers_in_words_and_names_the_worst_cell(
     assert set(summary.index) == {"lip", "psp"}
     assert summary.loc["lip", ["wins", "ties", "losses"]].sum() == 9
     assert words.points(summary.loc["lip", "worst"]) in text
-    assert len(charts(at)) == 4
+    assert len(charts(at)) == 5
 
 
 def test_gains_refiner_comes_from_the_url(visit: Visit, said: Said, full: Path) -> None:

@@ -134,7 +134,13 @@ def spoil(name: str, where: Any, value: float) -> Callable[[Tables], None]:
             r"true label 2 of sample 2 is not among its candidates \[0, 1\] \(1 such\)",
         ),
         (spoil("data", (7, 1), np.nan), r"feature 1 of sample 7 is nan"),
+        (spoil("data", (7, 1), -1e300), r"feature 1 of sample 7 is -1e\+300"),
         (spoil("data", (slice(None), 4), 2.5), r"feature 4 is 2.5 in every sample"),
+        (
+            # They differ, but not in the single precision that is trained on.
+            spoil("data", (slice(None), 4), 1 + 1e-12 * np.arange(N)),
+            r"feature 4 is 1 in every sample",
+        ),
         (spoil("target", (slice(None), 5), 1), r"sample 5 has 4 true labels"),
         (spoil("partial_target", (0, 0), 0.5), r"partial_target holds 0.5, not 0 or 1"),
         (lambda t: t.pop("partial_target"), r"no array 'partial_target'; it has data, target"),

@@ -94,8 +94,9 @@ class Runs:
 def test_a_pickle_that_would_run_a_command_is_refused_and_runs_nothing(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     torch.save({"clean_label": LABELS, "worse_label": Runs(marker)}, tmp_path / "bad.pt")
-    with pytest.raises(DataError, match="nothing of it was run"):
+    with pytest.raises(DataError, match=r"\(\w+\.system\); nothing of it was run") as caught:
         read_labels(tmp_path / "bad.pt")
+    assert "weights_only" not in str(caught.value)
     assert not marker.exists()
     # The very file does run it where pickles are trusted: the guard is what stopped it.
     torch.load(tmp_path / "bad.pt", weights_only=False)
@@ -147,3 +148,30 @@ def test_official_files_are_known_by_short_names(registry: Registry) -> None:
         "cifar10n": "CIFAR-10_human.pt",
         "cifar100n": "CIFAR-100_human.pt",
     }
+
+
+def test_an_array_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "labels.npy"
+    header = {"descr": "<i8", "fortran_order": False, "shape": (10**15,)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(b"\0" * 80)
+    with pytest.raises(DataError, match="is no array of numbers"):
+        read_labels(path)
+
+
+def test_rows_that_carry_their_position_are_put_in_its_order(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("index,label_noisy\n2,7\n0,5\n1,6\n")
+    file = read_labels(path)
+    assert file.given().tolist() == [5, 6, 7]
+
+
+@pytest.mark.parametrize("positions", [(0, 1, 1), (1, 2, 3)])
+def test_positions_that_are_no_order_are_refused(
+    positions: tuple[int, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("index,label\n" + "".join(f"{position},4\n" for position in positions))
+    with pytest.raises(DataError, match="positions 0 to 2, each once"):
+        read_labels(path)

@@ -90,6 +90,7 @@ def test_a_changed_folder_is_read_again(tmp_path: Path, data_dir: Path, registry
             lambda root: [(root / n).mkdir(parents=True) for n in ("cat", "dog")],
             "cat holds no images",
         ),
+        (lambda root: photos(root, 1), "class 'cat' has 1 sample; it needs two"),
     ],
 )
 def test_a_folder_that_is_no_data_set_is_refused(
@@ -174,6 +175,20 @@ def test_a_csv_with_names_splits_and_true_labels(
         ({"features": np.ones(40)}, r"shape \(40,\)"),
         ({"test_features": np.ones((4, 3))}, "only one of test_features and test_labels"),
         ({"class_names": np.array(["a", "b"]), "labels": np.arange(40) % 3}, "is no class"),
+        ({"features": np.full((40, 3), 1e300)}, "feature 0 of sample 0 is 1e\\+300"),
+        ({"features": np.ones((40, 3))}, "every feature is the same in every sample"),
+        ({"labels": np.arange(40) % 2 + 1}, "class 0 has no sample"),
+        ({"labels": np.arange(40) % 2 * 10**9}, "class 1 has no sample"),
+        ({"labels": np.arange(40) % 2 - 1}, "labels holds -1, below 0"),
+        ({"labels": np.arange(40) % 2 / 2}, "labels holds 0.5, no class id"),
+        ({"labels": np.zeros((40, 2), int)}, r"labels has shape \(40, 2\)"),
+        ({"labels": np.minimum(np.arange(40), 2)}, "class '0' has 1 sample; it needs two"),
+        ({"true_labels": np.arange(39) % 2}, "40 features, but 39 true_labels"),
+        ({"features": np.ones((0, 3)), "labels": np.arange(0)}, "holds no samples"),
+        (
+            {"test_features": np.ones((6, 3)), "test_labels": np.arange(6) % 3},
+            "class '2' has test samples, but none to train on",
+        ),
     ],
 )
 def test_an_npz_that_is_no_table_is_refused(
@@ -184,6 +199,20 @@ def test_an_npz_that_is_no_table_is_refused(
         load("feature-table", data_dir, registry, path=path)
 
 
+def test_ids_may_be_stored_as_floats(tmp_path: Path, data_dir: Path, registry: Registry) -> None:
+    path = table(tmp_path / "mine.npz", labels=np.arange(40) % 2 + 0.0)
+    found = load("feature-table", data_dir, registry, path=path)
+    assert found.info.class_names == ("0", "1")
+
+
+def test_a_class_that_is_named_may_be_absent(
+    tmp_path: Path, data_dir: Path, registry: Registry
+) -> None:
+    path = table(tmp_path / "mine.npz", class_names=np.array(["cat", "dog", "eel"]))
+    found = load("feature-table", data_dir, registry, path=path)
+    assert found.info.class_names == ("cat", "dog", "eel")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -191,6 +220,8 @@ def test_an_npz_that_is_no_table_is_refused(
         ("a,label\n1,0\nx,1\n", r"mine\.csv:3: could not convert"),
         ("a,label\n1,0\n1\n", r"mine\.csv:3: 1 cells, expected 2"),
         ("a,label,split\n1,0,train\n1,1,dev\n", r"mine\.csv:3: split is 'dev'"),
+        ("a,label\n1,-1\n2,0\n", "labels holds -1, below 0"),
+        ("a,label,split\n1,x,train\n2,y,train\n3,z,test\n", "class 'z' has test samples"),
     ],
 )
 def test_a_csv_that_is_no_table_is_refused_with_its_line(

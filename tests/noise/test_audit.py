@@ -16,6 +16,8 @@ from bench.data.noise import draw
 from bench.report.noise_charts import caption, picture
 from datasets.noise.asymmetric import Asymmetric
 from datasets.noise.open_set import OpenSet
+from datasets.noise.partial.noisy import PartialNoisy
+from datasets.noise.partial.uniform import PartialUniform
 from datasets.noise.real import Real
 from datasets.noise.symmetric import Symmetric
 
@@ -93,6 +95,31 @@ def test_where_nobody_knows_the_truth_nothing_is_said_of_it() -> None:
     assert found.class_rates is None
     assert found.matrix is None
     assert {example.true for example in examples(artefact, train)} == {None}
+
+
+def test_candidate_sets_are_audited_by_who_is_in_them(toy: PlainTrainingSet) -> None:
+    noise = PartialNoisy(q=0.3, eta=0.2)
+    artefact = draw(noise, toy, 0)
+    sets = artefact.candidates
+    assert sets is not None
+    found = audit(noise, artefact, toy, 0)
+    oracle = [sets[toy.labels == label].mean(axis=0) for label in range(4)]
+    np.testing.assert_allclose(found.matrix, oracle)
+    np.testing.assert_allclose(found.class_rates, 1 - np.diag(oracle))
+    assert found.given_counts.tolist() == sets.sum(axis=0).tolist()
+    assert artefact.matrix is None
+
+
+def test_conventions_of_candidate_sets_differ_where_a_set_differs(toy: PlainTrainingSet) -> None:
+    noise = PartialUniform(q=0.1)
+    artefact = draw(noise, toy, 0)
+    assert artefact.candidates is not None
+    (other,) = audit(noise, artefact, toy, 0).disagreements
+    alone = (artefact.candidates.sum(axis=1) == 1).mean()
+    assert other.convention == "singletons fill"
+    assert other.rate == 0
+    # The seeds of the two differ, so at least every set of one label is another one there.
+    assert other.share >= alone > 0.5
 
 
 def test_feature_tables_have_no_examples() -> None:

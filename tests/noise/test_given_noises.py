@@ -57,6 +57,20 @@ def test_a_csv_with_other_class_names_is_refused(tmp_path: Path) -> None:
         Transition(file=str(path)).check(INFO)
 
 
+def test_a_changed_matrix_file_gives_new_labels_although_the_old_were_kept(
+    toy: PlainTrainingSet, tmp_path: Path
+) -> None:
+    store, path = ArtefactStore(tmp_path / "kept"), tmp_path / "flips.csv"
+    noise = Transition(file=str(path))
+    params = {"file": str(path)}
+    for rate in (0.0, 1.0, 0.0):
+        np.savetxt(path, (1 - rate) * np.eye(4) + rate * np.roll(np.eye(4), 1, axis=1))
+        path.write_text(path.read_text().replace(" ", ","))
+        artefact = store.get(noise, params, "s", toy, 0)
+        assert artefact.rate == rate
+        np.testing.assert_array_equal(artefact.labels, (toy.labels + int(rate)) % 4)
+
+
 def foreign_set(**more: object) -> PlainTrainingSet:
     train = make_set(500, 4, **more)
     rng = np.random.default_rng(5)

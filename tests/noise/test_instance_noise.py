@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from training_sets import PlainTrainingSet, make_set
 
+from bench.api import Incompatible
 from datasets.noise.instance import SPREAD, Instance
 
 
@@ -78,6 +79,19 @@ def test_single_samples_follow_their_own_distribution() -> None:
             expected[rows] += probabilities
     statistic = ((hits - expected) ** 2 / expected).sum()
     assert stats.chi2.sf(statistic, 40 * 2) > 1e-6
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.05, 0.95, 1.0])
+def test_a_rate_that_truncated_flip_rates_cannot_have_is_refused(rate: float) -> None:
+    reached = stats.truncnorm(-rate / SPREAD, (1 - rate) / SPREAD, rate, SPREAD).mean()
+    assert abs(reached - rate) > 0.05
+    with pytest.raises(Incompatible, match=r"are 0.080 to 0.920 on average"):
+        Instance(rate=rate).check(make_set(20, 2).info)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_rates_of_published_tables_are_accepted(rate: float) -> None:
+    Instance(rate=rate).check(make_set(20, 2).info)
 
 
 def test_feature_tables_have_parts_too() -> None:

@@ -69,6 +69,45 @@ def test_official_cifar100n_is_wrong_as_counted_on_fine_and_coarse_classes(
     assert wrong == pytest.approx(0.2640, abs=5e-5)
 
 
+@pytest.mark.parametrize("kind", ["aggre", "random1", "random2", "random3", "worse"])
+def test_official_labels_are_accepted_and_edited_ones_refused(
+    kind: str, real_data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    columns = read_labels(real_data("CIFAR-10_human.pt")).columns
+    train = make_set(20, 10)
+    train.name, train.n_canonical, train.folder = "cifar10", 50_000, tmp_path
+    train.labels = columns["clean_label"][:20]
+    torch.save(columns, tmp_path / "CIFAR-10_human.pt")
+    column = {"aggre": "aggre_label", "worse": "worse_label"}.get(kind, f"random_label{kind[-1]}")
+    given = draw(Human(labels=kind), train, 0).labels
+    np.testing.assert_array_equal(given, columns[column][:20])
+    columns[column][-1] = (columns[column][-1] + 1) % 10
+    torch.save(columns, tmp_path / "CIFAR-10_human.pt")
+    with pytest.raises(DataError, match=rf"{column} differs from the one that was released"):
+        draw(Human(labels=kind), train, 0)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("cifar100", "fine"), ("cifar100-coarse", "coarse")])
+def test_official_cifar100n_is_accepted(
+    name: str, kind: str, real_data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path = real_data("CIFAR-100_human.pt")
+    clean, given = {
+        "fine": ("clean_label", "noisy_label"),
+        "coarse": ("clean_coarse_label", "noisy_coarse_label"),
+    }[kind]
+    columns = read_labels(path).columns
+    train = PlainTrainingSet(
+        labels=columns[clean][:50],
+        inputs=np.zeros((50, 2, 2, 3), dtype=np.uint8),
+        class_names=tuple(map(str, range(columns[clean].max() + 1))),
+        name=name,
+        n_canonical=50_000,
+        folder=path.parent,
+    )
+    np.testing.assert_array_equal(draw(Human(labels=kind), train, 0).labels, columns[given][:50])
+
+
 def test_our_superclasses_are_those_of_the_official_file(real_data: Callable[[str], Path]) -> None:
     file = read_labels(real_data("CIFAR-100_human.pt")).columns
     ours = np.array([COARSE[name] for name in Cifar100.class_names])

@@ -29,10 +29,31 @@ def within(scores: Tensor, sets: Tensor) -> Tensor:
     return torch.where(total > 0, inside / total.clamp_min(1e-30), uniform(sets))
 
 
+def softmax_within(logits: Tensor, sets: Tensor) -> Tensor:
+    """Soft-max of logits ``(b, C)`` over each row's set alone: 0 outside, rows sum to 1.
+
+    Equal to the soft-max over all classes restricted to the set and renormalised, also where the
+    network is so sure of another label that every probability in the set underflows.
+    """
+    return logits.masked_fill(sets == 0, -torch.inf).softmax(1)
+
+
 def log_inside(logits: Tensor, sets: Tensor) -> Tensor:
     """Log of the probability mass on the candidates ``(b,)``, without leaving the log domain."""
     inside = logits.masked_fill(sets == 0, -torch.inf)
     return inside.logsumexp(1) - logits.logsumexp(1)
+
+
+def log_not(logits: Tensor) -> Tensor:
+    """``log(1 - p_k)`` of every label ``(b, C)``, from logits.
+
+    The likeliest label's is the log of what the others have together, so that its gradient lives
+    on where ``p_k`` rounds to 1; every other ``p_k`` is at most 1/2, where ``log1p`` is accurate.
+    """
+    likeliest = torch.zeros_like(logits).scatter(1, logits.argmax(1, keepdim=True), 1) > 0
+    others = logits.masked_fill(likeliest, -torch.inf).logsumexp(1, keepdim=True)
+    p = logits.softmax(1).masked_fill(likeliest, 0)
+    return torch.where(likeliest, others - logits.logsumexp(1, keepdim=True), torch.log1p(-p))
 
 
 class Confident(Method):
@@ -63,7 +84,7 @@ class Confident(Method):
 
     def renewed(self, logits: Tensor, sets: Tensor) -> Tensor:
         """Confidences ``(b, C)`` from logits and candidate sets of a batch."""
-        return within(logits.softmax(1), sets)
+        return softmax_within(logits, sets)
 
     def label_belief(self) -> Tensor:
         """The confidences."""

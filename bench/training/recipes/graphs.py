@@ -39,19 +39,25 @@ def reconstruction_gram(values: Array, near: Array) -> Array:
     return np.asarray(difference @ difference.transpose(0, 2, 1))
 
 
-def simplex_weights(gram: Array, start: Array | None = None) -> Array:
-    """Weights ``(n, k)``, >= 0 with rows summing to 1, that minimise ``wᵀ G w`` for each sample."""
-    n, k = gram.shape[:2]
-    # A ridge that does not matter makes the minimiser unique where neighbours coincide.
+def simplex_weights(gram: Array) -> Array:
+    """Weights ``(n, k)``, >= 0 with rows summing to 1, that minimise ``wᵀ G w`` for each sample.
+
+    Exact: ``u >= 0`` that minimises ``uᵀ G u / 2 - 1ᵀ u`` is w times a positive number, for both
+    meet the same optimality conditions, and u is a non-negative least squares problem.
+
+    Args:
+        gram: ``(n, k, k)`` symmetric positive semidefinite.
+    """
+    from scipy.optimize import nnls
+
+    k = gram.shape[1]
     scale = np.trace(gram, axis1=1, axis2=2)[:, None, None] / k
-    gram = gram + 1e-6 * np.maximum(scale, 1e-12) * np.eye(k)
-    largest = 2 * np.abs(gram).sum(axis=2).max(axis=1)[:, None]
-
-    def gradient(weights: Array) -> Array:
-        return np.asarray(2 * (gram @ weights[:, :, None])[:, :, 0])
-
-    first = np.full((n, k), 1 / k) if start is None else start
-    return minimise(gradient, largest, first, np.ones((n, k), dtype=bool), tolerance=1e-7)
+    # A ridge that does not matter makes the minimiser unique where neighbours coincide.
+    scaled = gram / np.where(scale > 0, scale, 1.0) + 1e-6 * np.eye(k)
+    factor = np.linalg.cholesky(scaled)
+    right = np.linalg.solve(factor, np.ones((len(gram), k, 1)))[:, :, 0]
+    found = np.stack([nnls(f.T, r)[0] for f, r in zip(factor, right, strict=True)])
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
 def as_matrix(weights: Array, near: Array) -> csr_matrix:

@@ -1,0 +1,193 @@
+"""Whether a gain is LIP's own: the same trainings under the controls that would explain it.
+
+A control changes the head without LIP's idea. Where one of them gains as much on the very same
+trainings, the gain is the control's, whatever LIP did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bench.stats.frame import CELL
+from bench.stats.gains import SMALLEST, paired
+from bench.stats.intervals import Interval, bootstrap
+
+CONTROLS = {
+    "psp": "truncation alone",
+    "tail-constant": "the tail scaled, no labels",
+    "recentre": "only the bias re-fitted",
+    "ridge": "a ridge read-out",
+    "random-basis": "re-fitted in random directions",
+}
+"""The controls by name, and what each of them does instead of LIP."""
+
+ORDER = list(CONTROLS)
+
+EVERY = "all methods"
+"""The family that holds every method of a board."""
+
+OWN, HARM, NO_GAIN, TOO_FEW = "LIP's own", "harm", "no gain", "too few cells"
+ALSO, OPEN = "also by ", "open: no "
+"""Beginnings of the other two verdicts; controls follow."""
+
+MEASURES = ["gain", "control_gain", "difference"]
+BESIDE = ["control_gain", "difference", "difference_low", "difference_high"]
+TRAINING = [*CELL, "seed"]
+
+
+class Attribution(NamedTuple):
+    """Whose the gains are, and what that was read from.
+
+    Attributes:
+        verdicts: a row a family and LIP variant: family, refiner, cells, unpaired, gain, low, high,
+            best_control, control_gain, difference, difference_low, difference_high, verdict.
+            ``best_control`` (empty where none ran) is the one of the highest mean: chosen after the
+            fact, which favours the control. ``difference`` is the variant minus it on the cells
+            that both have, which may be fewer than ``cells``; ``unpaired`` is that of the control
+            that lacks most.
+        beside: a row a family, variant and control: family, refiner, control, cells, unpaired
+            (trainings with one of the two and not the other, which are left out), and of the
+            variant's gain, the control's gain and their difference the mean and interval (``gain``,
+            ``gain_low``, ``gain_high``, ``control_gain``, ...), all on the cells that both have.
+    """
+
+    verdicts: pd.DataFrame
+    beside: pd.DataFrame
+
+
+def base(label: str) -> str:
+    """The refiner's name without the parameters that differ from its defaults."""
+    return label.partition("(")[0]
+
+
+def is_control(label: str) -> bool:
+    """True for a refiner that explains a gain."""
+    return base(label) in CONTROLS
+
+
+def is_variant(label: str) -> bool:
+    """True for LIP and its variants, whose names begin with it."""
+    return base(label).partition("-")[0] == "lip"
+
+
+def attribution(results: pd.DataFrame, families: Mapping[str, str]) -> Attribution:
+    """Every LIP variant beside every control, by family of method, with a verdict.
+
+    A training counts only if it has the variant, the control and ``off``; all three come from the
+    same trained weights. Seeds are averaged inside a cell, intervals are bootstraps over cells (NaN
+    below three). Where there is more than one family, ``all methods`` comes first; ``lip`` comes
+    before its variants, and controls come in the order of ``CONTROLS``.
+
+    Args:
+        results: the tidy frame.
+        families: family of every method in it.
+
+    Raises:
+        ValueError: the frame is not tidy, or a method has no family.
+    """
+    gains = paired(results)
+    unknown = [method for method in dict.fromkeys(gains["method"]) if method not in families]
+    if unknown:
+        raise ValueError(f"no family is known of the method {unknown[0]!r}")
+    verdicts, beside = [], []
+    for family, group in _by_family(gains.assign(family=gains["method"].map(dict(families)))):
+        labels = sorted(set(group["refiner"]))
+        controls = sorted(filter(is_control, labels), key=lambda name: ORDER.index(base(name)))
+        for variant in filter(is_variant, labels):
+            found = [_compare(group, variant, control) for control in controls]
+            named = {"family": family, "refiner": variant}
+            beside += [named | row for row in found]
+            own = _over_cells(group[group["refiner"] == variant], "gain")
+            verdicts.append(named | _judge(own, found))
+    measured = [f"{m}{end}" for m in MEASURES for end in ("", "_low", "_high")]
+    return Attribution(
+        pd.DataFrame(
+            verdicts,
+            columns=[
+                *("family", "refiner", "cells", "unpaired", "gain", "low", "high", "best_control"),
+                *(*BESIDE, "verdict"),
+            ],
+        ),
+        pd.DataFrame(
+            beside, columns=["family", "refiner", "control", "cells", "unpaired", *measured]
+        ),
+    )
+
+
+def verdict(own: Interval, lower_bounds: Mapping[str, float]) -> str:
+    """The answer in words, by a rule that was fixed beforehand: the first that holds.
+
+    - ``too few cells``: fewer than three, so that there is no interval;
+    - ``harm``: the interval of the variant's gain lies below 0;
+    - ``no gain``: it holds 0;
+    - ``also by A, B``: it lies above 0, but that of variant minus control does not for A and B;
+    - ``open: no A, B``: it does for every control that ran, but A and B did not run, or have fewer
+      than three cells in common with the variant;
+    - ``LIP's own``: it does for every control.
+
+    Args:
+        own: the variant's gain over cells.
+        lower_bounds: for every control that ran, the lower end of the interval of variant minus
+            control; NaN where there is no interval.
+    """
+    if math.isnan(own.low):
+        return TOO_FEW
+    if own.high < 0:
+        return HARM
+    if own.low <= 0:
+        return NO_GAIN
+    also = [name for name, low in lower_bounds.items() if low <= 0]
+    if also:
+        return ALSO + ", ".join(also)
+    beaten = {base(name) for name, low in lower_bounds.items() if low > 0}
+    absent = [name for name in CONTROLS if name not in beaten]
+    return OPEN + ", ".join(absent) if absent else OWN
+
+
+def _by_family(gains: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    names = list(dict.fromkeys(gains["family"]))
+    whole = [(EVERY, gains)] if len(names) > 1 else []
+    return [*whole, *((name, gains[gains["family"] == name]) for name in names)]
+
+
+def _judge(own: Interval, compared: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One row of ``Attribution.verdicts``, without its names."""
+    known = [row for row in compared if row["cells"]]
+    best = max(known, key=lambda row: float(row["control_gain"]), default={})
+    return {
+        "cells": own.n,
+        "unpaired": max((row["unpaired"] for row in compared), default=0),
+        "gain": own.mean,
+        "low": own.low,
+        "high": own.high,
+        "best_control": best.get("control", ""),
+        **{column: best.get(column, math.nan) for column in BESIDE},
+        "verdict": verdict(own, {row["control"]: row["difference_low"] for row in compared}),
+    }
+
+
+def _compare(gains: pd.DataFrame, variant: str, control: str) -> dict[str, Any]:
+    """One variant beside one control on the trainings that have both."""
+    one = gains.loc[gains["refiner"] == variant, [*TRAINING, "gain"]]
+    other = gains.loc[gains["refiner"] == control, [*TRAINING, "gain"]]
+    # In the order of ``one``, on which the draws of the bootstrap depend.
+    both = one.merge(other.rename(columns={"gain": "control_gain"}), on=TRAINING, how="inner")
+    both = both.assign(difference=both["gain"] - both["control_gain"])
+    unpaired = len(one) + len(other) - 2 * len(both)
+    row: dict[str, Any] = {"control": control, "unpaired": unpaired}
+    for measure in MEASURES:
+        found = _over_cells(both, measure)
+        row |= {"cells": found.n, measure: found.mean}
+        row |= {f"{measure}_low": found.low, f"{measure}_high": found.high}
+    return row
+
+
+def _over_cells(trainings: pd.DataFrame, column: str) -> Interval:
+    """Seeds averaged inside a cell, then all cells; what rounding leaves is 0."""
+    cells = trainings.groupby(CELL, sort=False)[column].mean().to_numpy(dtype=float)
+    return bootstrap(np.where(np.abs(cells) < SMALLEST, 0.0, cells).tolist())
