@@ -1,4 +1,4 @@
-"""A plugin: the loss that takes every candidate for equally true, what disambiguation must match."""
+"""A plugin that takes every candidate for equally true: what disambiguation must match."""
 
 from __future__ import annotations
 

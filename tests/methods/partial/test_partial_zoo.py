@@ -130,7 +130,7 @@ Measured over seeds 0, 1, 2, the average loss being at 90.8, 92.8, 92.5 %:
 """
 
 BETTER = ("proden", "rc", "cc", "crdpll", "pop", "able")
-"""Methods that disambiguate within so short a run; ahead by 1.1 points or more on all of 3 seeds."""
+"""Methods that disambiguate within so short a run: 1.1 points or more ahead on all of 3 seeds."""
 
 
 @pytest.fixture(scope="module")
