@@ -79,7 +79,7 @@ class Able(Confident):
         """
         shares, allowed = log_shares(projected, projected, self.temperature)
         weights = weights.repeat(2, 1)
-        hot = one_hot(label.repeat(2), weights.shape[1])
+        hot = one_hot(label.repeat(2), weights.shape[1]).to(shares)
         positives = allowed @ hot  # views of each class, without oneself
         mean = shares @ hot / positives.clamp_min(1)
         return -(weights * mean).sum(1).mean() * self.temperature / BASE_TEMPERATURE

@@ -187,4 +187,4 @@ def test_a_chart_that_fails_shows_its_error_in_its_place(
     assert at.error[0].value == (
         r"The heat map could not be drawn: ZeroDivisionError: no \*width\*"
     )
-    assert len(charts(at)) == 3
+    assert len(charts(at)) == 4
