@@ -298,8 +298,8 @@ def _check_rules(suite: Suite, refiners: Mapping[str, Named], registry: Registry
         rule = parse_rule(info.resolve(item.params)["k"])
         if rule.needs_validation and suite.protocol.noisy_validation == 0:
             raise SpecError(
-                f"refiner {label!r} chooses k by 'noisy-val', but protocol.noisy_validation is 0; "
-                f"hold samples out, or write {{{item.name}: {{k: 'energy:0.9'}}}}"
+                f"refiner {label!r} chooses k by {rule.name!r}, but protocol.noisy_validation "
+                f"is 0; hold samples out, or write {{{item.name}: {{k: 'energy:0.9'}}}}"
             )
 
 

@@ -23,6 +23,13 @@ def test_equal_accuracies_leave_the_head_alone() -> None:
     assert one_standard_error([0.7, 0.7, 0.7], 100) == 2
 
 
+def test_without_the_standard_error_the_best_wins_and_ties_go_to_the_identity() -> None:
+    rule = parse_rule("noisy-val-max")
+    assert rule.needs_validation
+    assert rule.choose((0, 1, 2, 3), VALUES, [0.50, 0.80, 0.77, 0.70], 100) == 1
+    assert rule.choose((0, 1, 2, 3), VALUES, [0.80, 0.70, 0.80, 0.79], 100) == 2
+
+
 def test_energy_takes_the_smallest_rank_that_holds_the_share() -> None:
     # Energies 16, 4, 1, 0.25 of 21.25: 0.753, 0.941, 0.988, 1.
     ks = (0, 1, 2, 3, 4)
@@ -36,5 +43,5 @@ def test_fixed_takes_the_nearest_rank_there_is() -> None:
 
 @pytest.mark.parametrize("text", ["oracle", "best-test", "energy:1.5", "fixed:-1", "energy:x", ""])
 def test_an_unknown_rule_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="valid: noisy-val, energy:SHARE"):
+    with pytest.raises(ValueError, match="valid: noisy-val, noisy-val-max, energy:SHARE"):
         parse_rule(text)
