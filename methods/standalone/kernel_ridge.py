@@ -19,10 +19,9 @@ class KernelRidgeLearner(KernelLearner):
     pairwise distance) and a free intercept is fitted, and the targets become its outputs projected
     onto the distributions over the candidates; ``rounds`` times. Nobody's method: the plain form of
     what ``pl-aggd``, ``lalo`` and ``sure`` add to. Told nothing, no network, no passes: one
-    factorisation of an ``n × n`` matrix. Features are standardised:
-    the figures of Si et al., AAAI 2024, do not say how theirs were prepared, and agree better with
-    standardised features than with plain ones (seen on test accuracies; plain ones are often
-    better, see ``scaling: none``).
+    factorisation of an ``n × n`` matrix. Features are standardised: the figures of Si et al., AAAI
+    2024, do not say how theirs were prepared, and agree better with standardised features than with
+    plain ones (seen on test accuracies; plain ones are often better, see ``scaling: none``).
     """
 
     name = "kernel-ridge"

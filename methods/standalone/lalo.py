@@ -23,8 +23,8 @@ class Lalo(KernelLearner):
     classifier (kernel ridge regression) and over distributions D inside the candidates. s is
     Gaussian on the 10 nearest neighbours, with the kernel's width, the mean pairwise distance.
     k = 10, λ = 0.05, μ = 0.005 and 20 rounds. Told nothing, no network, no passes: one
-    factorisation of an ``n × n`` matrix and quadratic programs. Features are standardised:
-    the figures of Si et al., AAAI 2024, do not say how theirs were prepared, and agree better with
+    factorisation of an ``n × n`` matrix and quadratic programs. Features are standardised: the
+    figures of Si et al., AAAI 2024, do not say how theirs were prepared, and agree better with
     standardised features than with plain ones (seen on test accuracies; plain ones are often
     better, see ``scaling: none``).
 

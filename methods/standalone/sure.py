@@ -20,12 +20,12 @@ class Sure(KernelLearner):
     Minimises, in turn, ``||K A + 1bᵀ - P||² + β tr(Aᵀ K A) - λ Σ_i max_k p_ik`` over the classifier
     (kernel ridge regression) and over distributions P inside the candidates. The latter is one
     quadratic program for each assumed largest entry, each a projection onto the simplex; the best
-    is that of the largest output among the candidates, so that only this one is solved. λ = 0.3, β = 0.05, up to 100
-    rounds, Gaussian kernel of the mean pairwise distance. Told nothing, no network, no passes: one
-    factorisation of an ``n × n`` matrix. Features are standardised:
-    the figures of Si et al., AAAI 2024, do not say how theirs were prepared, and agree better with
-    standardised features than with plain ones (seen on test accuracies; plain ones are often
-    better, see ``scaling: none``).
+    is that of the largest output among the candidates, so that only this one is solved. λ = 0.3,
+    β = 0.05, up to 100 rounds, Gaussian kernel of the mean pairwise distance. Told nothing, no
+    network, no passes: one factorisation of an ``n × n`` matrix and projections. Features are
+    standardised: the figures of Si et al., AAAI 2024, do not say how theirs were prepared, and
+    agree better with standardised features than with plain ones (seen on test accuracies; plain
+    ones are often better, see ``scaling: none``).
 
     Deviation: the constraint that the assumed entry is the largest is left out, because the best
     program fulfils it.
