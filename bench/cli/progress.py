@@ -56,7 +56,8 @@ class RunProgress:
         before = self._moved.get(training.key, 0.0)
         if now > before:
             self._moved[training.key] = now
-            self._bar.update(now - before)
+            # Sums of costs such as 1.3 are rounded, and a bar past its end is a warning.
+            self._bar.update(min(now - before, self._bar.total - self._bar.n))
 
     def _describe(self) -> None:
         failed = f", {self._failed} failed" if self._failed else ""
