@@ -8,7 +8,10 @@ import pandas as pd
 from bench.stats.attribution import Attribution
 from dashboard.charts import LIGHT, Chart, Ink
 
-SHAPES = ("square", "diamond", "triangle-up", "cross", "triangle-down", "triangle-left", "stroke")
+SHAPES = (
+    *("square", "diamond", "triangle-up", "cross", "triangle-down", "triangle-left"),
+    *("triangle-right", "wedge"),
+)
 """Of the controls: shape tells them apart, for every kind of colour vision. LIP is a circle."""
 
 ROW_PX = 15
@@ -48,7 +51,7 @@ def forest(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
     names = list(dict.fromkeys(frame["refiner"]))
     controls = list(dict.fromkeys(frame.loc[frame["kind"] == CONTROL, "refiner"]))
     shapes = dict(zip(controls, SHAPES * len(controls), strict=False))
-    legend = alt.Legend(title=None, orient="top", symbolOpacity=1, labelLimit=200)
+    legend = alt.Legend(title=None, orient="top", symbolOpacity=1, labelLimit=200, columns=4)
     shape = alt.Shape(
         "refiner:N",
         scale=alt.Scale(domain=names, range=[shapes.get(name, "circle") for name in names]),

@@ -20,7 +20,8 @@ def _twins(found: pd.DataFrame) -> Table:
     rows = tuple(
         (
             *_cell(entry),
-            f"{entry['clean_effective_rank']:.2f} → {entry['effective_rank']:.2f}",
+            f"{entry['effective_rank']:.2f}",
+            f"{entry['clean_effective_rank']:.2f}",
             str(entry["k"]),
             f"{entry['similarity']:.3f}",
             f"{entry['chance']:.3f}",
@@ -33,12 +34,13 @@ def _twins(found: pd.DataFrame) -> Table:
     return Table(
         "Trained heads beside their twins on true labels",
         (
-            *("data set", "noise", "method", "wrong %", "effective rank", "k", "φ(k, k)"),
-            *("chance", "above chance", "sin θ", "seeds"),
+            *("data set", "noise", "method", "wrong %", "eff. rank", "of twin"),
+            *("k", "φ(k, k)", "chance", "above chance", "sin θ", "seeds"),
         ),
         rows,
         (
-            "A twin has the same data, method and seed, and true labels. k is the rank that holds "
+            "A twin has the same data, method and seed, and true labels. Effective rank is exp of "
+            "the entropy of s²/Σs². k is the rank that holds "
             f"{100 * ENERGY:g} % of the twin's energy; φ(k, k) is the overlap of the first k right "
             "singular vectors (1 is equal, k / classes is chance), θ their largest principal "
             "angle. Means over seeds and heads.",

@@ -95,14 +95,14 @@ def attribution(results: pd.DataFrame, families: Mapping[str, str]) -> Attributi
     if unknown:
         raise ValueError(f"no family is known of the method {unknown[0]!r}")
     verdicts, beside = [], []
-    for family, group in _by_family(gains.assign(family=gains["method"].map(dict(families)))):
-        labels = sorted(set(group["refiner"]))
+    for family, group in _by_family(_trainings(gains), families) if len(gains) else []:
+        labels = sorted(group.gains.columns[group.gains.notna().any()])
         controls = sorted(filter(is_control, labels), key=lambda name: ORDER.index(base(name)))
         for variant in filter(is_variant, labels):
             found = [_compare(group, variant, control) for control in controls]
             named = {"family": family, "refiner": variant}
             beside += [named | row for row in found]
-            own = _over_cells(group[group["refiner"] == variant], "gain")
+            own = group.over_cells(group.gains[variant].to_numpy(dtype=float))
             verdicts.append(named | _judge(own, found))
     measured = [f"{m}{end}" for m in MEASURES for end in ("", "_low", "_high")]
     return Attribution(
@@ -149,10 +149,44 @@ def verdict(own: Interval, lower_bounds: Mapping[str, float]) -> str:
     return OPEN + ", ".join(absent) if absent else OWN
 
 
-def _by_family(gains: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    names = list(dict.fromkeys(gains["family"]))
+class _Trainings(NamedTuple):
+    """Gains as one row a training and one column a refiner, NaN where there is none.
+
+    Attributes:
+        cell: number of each training's cell, in the order in which cells first appear, on which
+            the draws of the bootstrap depend.
+    """
+
+    gains: pd.DataFrame
+    cell: np.ndarray[Any, Any]
+
+    def only(self, rows: np.ndarray[Any, np.dtype[np.bool_]]) -> _Trainings:
+        """Some of the trainings."""
+        return _Trainings(self.gains[rows], self.cell[rows])
+
+    def over_cells(self, values: np.ndarray[Any, np.dtype[np.float64]]) -> Interval:
+        """Seeds averaged inside a cell, then all cells; what rounding leaves is 0."""
+        known = ~np.isnan(values)
+        if not known.any():
+            return bootstrap([])
+        sums = np.bincount(self.cell[known], weights=values[known])
+        counts = np.bincount(self.cell[known])
+        means = sums[counts > 0] / counts[counts > 0]
+        return bootstrap(np.where(np.abs(means) < SMALLEST, 0.0, means).tolist())
+
+
+def _trainings(gains: pd.DataFrame) -> _Trainings:
+    wide = gains.set_index([*TRAINING, "refiner"])["gain"].unstack("refiner")
+    wide = wide.reindex(pd.MultiIndex.from_frame(gains[TRAINING].drop_duplicates()))
+    cell = wide.groupby(level=CELL, sort=False).ngroup().to_numpy()
+    return _Trainings(wide, cell)
+
+
+def _by_family(gains: _Trainings, families: Mapping[str, str]) -> list[tuple[str, _Trainings]]:
+    of = gains.gains.index.get_level_values("method").map(dict(families)).to_numpy()
+    names = list(dict.fromkeys(of))
     whole = [(EVERY, gains)] if len(names) > 1 else []
-    return [*whole, *((name, gains[gains["family"] == name]) for name in names)]
+    return [*whole, *((name, gains.only(of == name)) for name in names)]
 
 
 def _judge(own: Interval, compared: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -171,23 +205,15 @@ def _judge(own: Interval, compared: Sequence[Mapping[str, Any]]) -> dict[str, An
     }
 
 
-def _compare(gains: pd.DataFrame, variant: str, control: str) -> dict[str, Any]:
+def _compare(gains: _Trainings, variant: str, control: str) -> dict[str, Any]:
     """One variant beside one control on the trainings that have both."""
-    one = gains.loc[gains["refiner"] == variant, [*TRAINING, "gain"]]
-    other = gains.loc[gains["refiner"] == control, [*TRAINING, "gain"]]
-    # In the order of ``one``, on which the draws of the bootstrap depend.
-    both = one.merge(other.rename(columns={"gain": "control_gain"}), on=TRAINING, how="inner")
-    both = both.assign(difference=both["gain"] - both["control_gain"])
-    unpaired = len(one) + len(other) - 2 * len(both)
-    row: dict[str, Any] = {"control": control, "unpaired": unpaired}
+    one, other = (gains.gains[name].to_numpy(dtype=float) for name in (variant, control))
+    has_one, has_other = ~np.isnan(one), ~np.isnan(other)
+    both = has_one & has_other
+    row: dict[str, Any] = {"control": control, "unpaired": int((has_one ^ has_other).sum())}
+    measured = {"gain": one, "control_gain": other, "difference": one - other}
     for measure in MEASURES:
-        found = _over_cells(both, measure)
+        found = gains.over_cells(np.where(both, measured[measure], np.nan))
         row |= {"cells": found.n, measure: found.mean}
         row |= {f"{measure}_low": found.low, f"{measure}_high": found.high}
     return row
-
-
-def _over_cells(trainings: pd.DataFrame, column: str) -> Interval:
-    """Seeds averaged inside a cell, then all cells; what rounding leaves is 0."""
-    cells = trainings.groupby(CELL, sort=False)[column].mean().to_numpy(dtype=float)
-    return bootstrap(np.where(np.abs(cells) < SMALLEST, 0.0, cells).tolist())

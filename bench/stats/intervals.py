@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ Array = np.ndarray[Any, Any]
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
+MOST_KEPT = 256
+"""With more values than this the draws are made anew each time, for memory's sake."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,17 @@ def student(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval
     return Interval(mean, mean - half, mean + half, n)
 
 
+@lru_cache(maxsize=4)
+def _draws(n: int, resamples: int, seed: int) -> Array:
+    """How often each resample draws each of n values ``(resamples, n)``.
+
+    Kept, because a report asks for many intervals over equally many cells.
+    """
+    chosen = np.random.default_rng(seed).integers(0, n, size=(resamples, n))
+    places = (chosen + n * np.arange(resamples)[:, None]).ravel()
+    return np.bincount(places, minlength=n * resamples).reshape(resamples, n).astype(float)
+
+
 def bootstrap(
     values: Sequence[float],
     confidence: float = CONFIDENCE,
@@ -60,7 +74,7 @@ def bootstrap(
     mean = float(found.mean()) if n else math.nan
     if n < 3:
         return Interval(mean, math.nan, math.nan, n)
-    rng = np.random.default_rng(seed)
-    means = found[rng.integers(0, n, size=(resamples, n))].mean(axis=1)
+    draws = _draws(n, resamples, seed) if n <= MOST_KEPT else _draws.__wrapped__(n, resamples, seed)
+    means = draws @ found / n
     low, high = np.quantile(means, [0.5 - confidence / 2, 0.5 + confidence / 2])
     return Interval(mean, float(low), float(high), n)
