@@ -19,25 +19,27 @@ if TYPE_CHECKING:
 def fitting_budget(
     name: str,
     suite: Suite,
+    wall_s: float,
     limit_s: float,
     connection: sqlite3.Connection,
     registry: Registry,
     settings: Settings,
 ) -> tuple[str, float] | None:
-    """The longest other budget that ends within ``limit_s``, else the shortest there is.
+    """The longest other budget that ends within ``limit_s``, else the shortest that is shorter.
 
     Each budget is planned and its own network probed, because budgets differ in more than epochs.
 
     Args:
         name: the suite as the user named it.
         suite: the suite at the budget that is too long.
+        wall_s: seconds that it is estimated to take.
         limit_s: seconds that are acceptable.
         connection: past trainings, which count as done and tell times.
         registry: where plugins come from.
         settings: slots and device.
 
     Returns:
-        Name and estimated seconds; None when the suite has no other budget.
+        Name and estimated seconds; None when the suite has no shorter budget.
     """
     known = []
     for budget in suite.budgets:
@@ -46,7 +48,8 @@ def fitting_budget(
         plan = make_plan(load_suite(name, budget, registry), registry, settings.data_dir)
         todo = sort_out(connection, plan.trainings)
         guess = estimate(connection, todo.run, plan, registry, settings)
-        known.append((guess.wall_s, budget))
+        if guess.wall_s < wall_s:
+            known.append((guess.wall_s, budget))
     if not known:
         return None
     fits = [entry for entry in known if entry[0] <= limit_s]

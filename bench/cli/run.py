@@ -155,7 +155,7 @@ def _say_how_long(
     console.print(describe_estimate(guess), highlight=False)
     if guess.wall_s < LONG_S or settings.resolved_device() != "cpu":
         return
-    fit = fitting_budget(name, made.suite, LONG_S, database.conn, registry, settings)
+    fit = fitting_budget(name, made.suite, guess.wall_s, LONG_S, database.conn, registry, settings)
     advice = "That is long for a CPU."
     if fit is not None:
         budget, seconds = fit
