@@ -12,7 +12,8 @@ from bench.data.prepared import load
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from bench.plan import Artefact, Plan
+    from bench.drawing import Artefact
+    from bench.plan import Plan
     from bench.registry import Registry
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from bench.artefacts import artefact as artefact_of
-from bench.data.arrays import Prepared, exists
-from bench.data.noise import NoiseArtefact
-from bench.data.noise import check as check_noise
-from bench.data.prepared import load, read_info
-from bench.errors import Incompatible, PluginError, SpecError
+from bench.data.arrays import exists
+from bench.data.prepared import read_info
+from bench.drawing import Artefact, NoiseSource
+from bench.errors import PluginError, SpecError
 from bench.identity import ENGINE, content_sha
 from bench.rank_rules import parse_rule
-from bench.records import NoiseSpec, RefinerSpec, TrainingSpec
+from bench.records import RefinerSpec, TrainingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,16 +26,6 @@ if TYPE_CHECKING:
 
 OFF = "off"
 """The refiner that changes nothing."""
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """A noise artefact and what it is an artefact of."""
-
-    data: DataInfo
-    noise: NoiseSpec
-    seed: int
-    content: NoiseArtefact
 
 
 @dataclass(frozen=True)
@@ -92,7 +79,7 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
     names = [registry.bind("dataset", item.name, item.params) for item in chosen]
     data = tuple(read_info(name, data_dir, registry) for name in names)
     for info, dataset in zip(data, chosen, strict=True):
-        source = _NoiseSource(info, registry, data_dir)
+        source = NoiseSource(info, registry, data_dir)
         _check_folds(info, suite.seeds)
         shown: set[str] = set()
         for noise in suite.noises:
@@ -310,37 +297,6 @@ def _check_folds(info: DataInfo, seeds: tuple[int, ...]) -> None:
             f"{info.label} has {info.n_folds} official splits, of which the seed chooses one; the "
             f"seeds {', '.join(map(str, seeds))} repeat some. Use seeds: {info.n_folds} or fewer"
         )
-
-
-class _NoiseSource:
-    """Draws artefacts of one data set; reads its arrays only when something must be drawn."""
-
-    def __init__(self, info: DataInfo, registry: Registry, data_dir: Path) -> None:
-        self._info = info
-        self._registry = registry
-        self._data_dir = data_dir
-
-    @cached_property
-    def _prepared(self) -> Prepared:
-        return load(self._info.name, self._data_dir, self._registry)
-
-    def draw(self, item: Named, seeds: tuple[int, ...]) -> list[Artefact] | str:
-        """One artefact a seed, or the reason why this noise cannot be."""
-        info = self._registry.get("noise", item.name)
-        params = info.resolve(item.params)
-        noise = self._registry.create("noise", item.name, params)
-        drawn = []
-        try:
-            check_noise(noise, self._info)
-            for seed in seeds:
-                content = artefact_of(
-                    item.name, params, seed, self._prepared.at(seed), self._registry, self._data_dir
-                )
-                spec = NoiseSpec(item.name, noise.describe(), params, info.source_sha, content.sha)
-                drawn.append(Artefact(self._info, spec, seed, content))
-        except Incompatible as error:
-            return str(error)
-        return drawn
 
 
 def only(plan: Plan, filters: Mapping[str, set[str]]) -> Iterator[TrainingSpec]:
