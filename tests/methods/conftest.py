@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from bench.conformance import fixture
+from bench.execute import build_session
+from bench.records import TrainingSpec
 from bench.registry import Registry
 from bench.training.session import Session
 
@@ -43,3 +46,19 @@ def planted(registry: Registry) -> Callable[..., Session]:
 def draws() -> torch.Generator:
     """A seeded generator."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def last_accuracy(data_dir: Path) -> Callable[[TrainingSpec, Registry], float]:
+    """``last_accuracy(training, registry)``: test accuracy after the last epoch, on one thread."""
+
+    def last(training: TrainingSpec, registry: Registry) -> float:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            session = build_session(training, registry, data_dir, torch.device("cpu"))
+            return [record.test_accuracy for record in session.epochs()][-1]
+        finally:
+            torch.set_num_threads(threads)
+
+    return last

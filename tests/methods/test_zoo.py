@@ -9,9 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 
-from bench.execute import build_session
 from bench.plan import make_plan
 from bench.plugin_info import PluginInfo
 from bench.records import TrainingSpec
@@ -91,25 +89,19 @@ losses and weights are cross entropy's until much is memorised."""
 
 @pytest.fixture(scope="module")
 def accuracy(
-    tmp_path_factory: pytest.TempPathFactory, registry: Registry, data_dir: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    registry: Registry,
+    data_dir: Path,
+    last_accuracy: Callable[[TrainingSpec, Registry], float],
 ) -> Callable[[str], float]:
     """``accuracy("elr")`` is the last-epoch test accuracy."""
     path = tmp_path_factory.mktemp("half") / "suite.yaml"
     path.write_text(SUITE)
     plan = make_plan(load_suite(str(path), "short", registry), registry, data_dir)
 
-    def last(training: TrainingSpec) -> float:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            session = build_session(training, registry, data_dir, torch.device("cpu"))
-            return [record.test_accuracy for record in session.epochs()][-1]
-        finally:
-            torch.set_num_threads(threads)
-
     @cache
     def of(method: str) -> float:
-        found = [last(training) for training in plan.trainings if training.method == method]
+        found = [last_accuracy(t, registry) for t in plan.trainings if t.method == method]
         return sum(found) / len(found)
 
     return of

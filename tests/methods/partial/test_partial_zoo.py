@@ -9,9 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 
-from bench.execute import build_session
 from bench.plan import make_plan
 from bench.plugin_info import PluginInfo
 from bench.records import TrainingSpec
@@ -134,25 +132,20 @@ BETTER = ("proden", "rc", "cc", "crdpll", "pop", "able")
 
 
 @pytest.fixture(scope="module")
-def accuracy(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Callable[[str], float]:
+def accuracy(
+    tmp_path_factory: pytest.TempPathFactory,
+    data_dir: Path,
+    last_accuracy: Callable[[TrainingSpec, Registry], float],
+) -> Callable[[str], float]:
     """``accuracy("proden")`` is the last-epoch test accuracy."""
     path = tmp_path_factory.mktemp("partial") / "suite.yaml"
     path.write_text(SUITE)
     registry = discover([BASELINE])
     plan = make_plan(load_suite(str(path), "short", registry), registry, data_dir)
 
-    def last(training: TrainingSpec) -> float:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            session = build_session(training, registry, data_dir, torch.device("cpu"))
-            return [record.test_accuracy for record in session.epochs()][-1]
-        finally:
-            torch.set_num_threads(threads)
-
     @cache
     def of(method: str) -> float:
-        found = [last(training) for training in plan.trainings if training.method == method]
+        found = [last_accuracy(t, registry) for t in plan.trainings if t.method == method]
         assert len(found) == 1
         return found[0]
 
