@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from bench.report.attribution import CAVEAT, RULE, TITLE, families_of
+from bench.report.forest import forest, forest_frame
 from bench.stats.attribution import (
     ALSO,
     HARM,
@@ -28,7 +29,6 @@ from dashboard import states
 from dashboard.attribution_table import attribution_table
 from dashboard.controls import ink
 from dashboard.data import Board
-from dashboard.forest import forest, forest_frame
 from dashboard.words import count, listing, plain, points
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from bench.stats.attribution import CONTROLS, Attribution, base
-from dashboard.tables import LETTER_PX, MOST_PX, NOTHING, PADDING_PX, Figure, Shown
+from dashboard.exports import Shown
+from dashboard.tables import LETTER_PX, MOST_PX, NOTHING, PADDING_PX, Figure
 from dashboard.words import count, points
 
 

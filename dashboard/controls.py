@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.charts import DARK, LIGHT, Ink
+from bench.report.ink import DARK, LIGHT, Ink
 from dashboard.words import plain
 
 MANY = 8
@@ -54,6 +54,29 @@ def choose(
         bind="query-params",
     )
     return chosen or options[0]
+
+
+def choose_many(
+    label: str, options: Sequence[str], key: str, *, help: str | None = None, every: str = "all"
+) -> list[str]:
+    """Some of the options; none chosen means all of them, so that the URL stays short.
+
+    Args:
+        label: over the control.
+        options: what there is.
+        key: of the control, and its name in the URL.
+        help: shown on hover.
+        every: what the empty control says.
+    """
+    chosen: list[str] = st.multiselect(
+        label,
+        options,
+        key=key,
+        help=help,
+        placeholder=every,
+        bind="query-params",
+    )
+    return chosen or list(options)
 
 
 def ink() -> Ink:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from bench.api import KNOWLEDGE, USES
 from bench.report.tables import BADGES
+from dashboard.exports import Shown
 from dashboard.standing import Standing
 from dashboard.words import badges, headings, percent, plain, points
 
@@ -36,13 +37,6 @@ class Figure(float):
 
 NOTHING = Figure(math.nan, "missing")
 """No number; ``st.dataframe`` shows its placeholder for it."""
-
-
-class Shown(NamedTuple):
-    """A table as ``st.dataframe`` takes it."""
-
-    frame: Any
-    columns: dict[str, Any]
 
 
 def standings_table(

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from bench.report import gain_charts as charts
 from bench.stats.frame import CELL
-from dashboard import attribution, charts, states
+from dashboard import attribution, states
 from dashboard.controls import choose, ink
 from dashboard.data import OFF, Board, Snapshot
 from dashboard.tables import gains_table

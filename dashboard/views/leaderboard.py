@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, states
+from bench.report import standing_charts as charts
+from dashboard import states
 from dashboard.controls import choose, ink
 from dashboard.data import HEADLINE, OFF, ORACLE, Board, Snapshot
 from dashboard.standing import FAILED, LEFT_OUT, MISSING, NO_VALUE, Standing

@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from bench.data.audit import Example
+from bench.report.ink import DARK
 from bench.report.noise_charts import caption, heat_map
 from bench.stats.noise import by_block
 from dashboard import states
-from dashboard.charts import DARK
 from dashboard.controls import choose, ink
 from dashboard.data import Board
 from dashboard.words import count, headings, plain, run_command

@@ -14,11 +14,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bench.records import Evaluation, Outcome, TrainingSpec
+from bench.report.forest import forest, forest_frame
+from bench.report.ink import DARK, LIGHT, Ink
 from bench.stats.attribution import CONTROLS, attribution
 from dashboard import attribution as section
-from dashboard import charts
 from dashboard.attribution_table import attribution_table
-from dashboard.forest import forest, forest_frame
 
 Visit = Callable[..., AppTest]
 Said = Callable[[AppTest], str]
@@ -215,8 +215,8 @@ def test_the_chart_has_lip_first_and_every_control_in_every_family() -> None:
     assert (frame["gain"] <= frame["high"]).all()
 
 
-@pytest.mark.parametrize("ink", [charts.LIGHT, charts.DARK])
-def test_the_chart_tells_refiners_apart_by_shape_and_lip_by_colour(ink: charts.Ink) -> None:
+@pytest.mark.parametrize("ink", [LIGHT, DARK])
+def test_the_chart_tells_refiners_apart_by_shape_and_lip_by_colour(ink: Ink) -> None:
     spec = forest(forest_frame(found(), "lip"), ink).to_dict()
     _, spans, marks = spec["layer"]
     shapes = marks["encoding"]["shape"]["scale"]

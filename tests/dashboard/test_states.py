@@ -182,7 +182,7 @@ def test_a_chart_that_fails_shows_its_error_in_its_place(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("no *width*")
 
-    monkeypatch.setattr("dashboard.charts.heat_map", broken)
+    monkeypatch.setattr("bench.report.gain_charts.heat_map", broken)
     at = visit(full, "gains")
     assert at.error[0].value == (
         r"The heat map could not be drawn: ZeroDivisionError: no \*width\*"

@@ -1,121 +1,20 @@
-"""Charts as pure functions of frames; what they draw can be read from their specifications."""
+"""Gains and harms of a refiner as charts: pure functions of frames."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import altair as alt
 import pandas as pd
 
-from dashboard.words import points
+from bench.report.ink import LIGHT, Chart, Ink
+from bench.report.tables import points
 
 LEAST_SPAN = 0.5
 """Points at which the colour scale ends at the earliest, so that noise does not look like news."""
 
-Chart = alt.LayerChart | alt.FacetChart
-"""As Altair types a layered chart."""
-
 LETTER_PX, FIGURE_PX = 6, 38
 """Room for a letter of a heading, and for a figure such as −0.28."""
-
-
-@dataclass(frozen=True)
-class Ink:
-    """What differs between a light and a dark page.
-
-    Harm is orange and gain is blue: they differ for every kind of colour vision, and are equally
-    strong.
-
-    Attributes:
-        text: labels on the page.
-        still: cells where nothing changed.
-        faint: lines and marks in the background.
-        accent: the marks that matter.
-        harm, gain: small marks, which need more contrast with the page than fills do.
-        harm_fill, gain_fill: cells, on which ``text`` can be read.
-    """
-
-    text: str
-    still: str
-    faint: str
-    accent: str
-    harm: str
-    gain: str
-    harm_fill: str
-    gain_fill: str
-
-
-LIGHT = Ink(
-    text="#14161c",
-    still="#f1f2f4",
-    faint="#a3a8b4",
-    accent="#2f7fc1",
-    harm="#c2570c",
-    gain="#1f6fb5",
-    harm_fill="#e8833a",
-    gain_fill="#559fe0",
-)
-DARK = Ink(
-    text="#ffffff",
-    still="#2a2e39",
-    faint="#7b8290",
-    accent="#5aa9e6",
-    harm="#f0954a",
-    gain="#5aa9e6",
-    harm_fill="#b9520a",
-    gain_fill="#1f6fb5",
-)
-
-
-def standings(
-    means: pd.DataFrame, parts: pd.DataFrame, part: str, title: str, ink: Ink = LIGHT
-) -> Chart:
-    """A row a method: its mean with the interval, over the faint points it is a mean of.
-
-    Args:
-        means: method, mean, low, high in %, best first; the bounds may be NaN.
-        parts: method, value in %, and ``part``: what the mean is taken over.
-        part: name of that column: ``seed`` or ``noise``.
-        title: of the axis.
-        ink: colours of the page.
-    """
-    order = list(means["method"])
-    y = alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelLimit=180, ticks=False))
-    scale = alt.Scale(zero=False, nice=True, padding=8)
-    axis = alt.Axis(tickCount=8)
-    x = alt.X("mean:Q", title=title, scale=scale, axis=axis)
-    figures = [
-        alt.Tooltip("method:N"),
-        alt.Tooltip("mean:Q", format=".2f", title="mean, %"),
-        alt.Tooltip("low:Q", format=".2f", title="95 % from"),
-        alt.Tooltip("high:Q", format=".2f", title="to"),
-    ]
-    base = alt.Chart(means).encode(y=y)
-    dots = (
-        alt.Chart(parts)
-        .mark_tick(color=ink.faint, thickness=2, height=12, opacity=0.9)
-        .encode(
-            x=alt.X("value:Q", scale=scale, title=title, axis=axis),
-            y=y,
-            tooltip=[
-                alt.Tooltip("method:N"),
-                alt.Tooltip(f"{part}:N"),
-                alt.Tooltip("value:Q", format=".2f", title="accuracy, %"),
-            ],
-        )
-    )
-    spans = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=3, color=ink.accent)
-    heads = base.mark_circle(size=110, color=ink.accent, opacity=1)
-    words = base.mark_text(dy=-13, fontWeight="bold", color=ink.text)
-    return alt.layer(
-        dots,
-        spans.encode(
-            x=alt.X("low:Q", scale=scale, title=title, axis=axis), x2="high:Q", tooltip=figures
-        ),
-        heads.encode(x=x, tooltip=figures),
-        words.encode(x=x, text=alt.Text("mean:Q", format=".2f")),
-    ).properties(height=alt.Step(42), width="container")
 
 
 def gain_frame(
@@ -137,7 +36,10 @@ def gain_frame(
             cell = found.get((*block, method))
             if cell is not None:
                 row |= {column: 100 * cell[column] for column in ("gain", "low", "high", "off")}
-                row |= {"seeds": int(cell["seeds"]), "label": points(cell["gain"])}
+                row |= {
+                    "seeds": int(cell["seeds"]),
+                    "label": points(cell["gain"]).replace("-", "−"),
+                }
             rows.append(row)
     columns = ["method", "block", "gain", "low", "high", "off", "seeds", "label"]
     frame = pd.DataFrame(rows).reindex(columns=columns)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from dashboard import charts
+from bench.report import gain_charts, ink, standing_charts
 
 BLOCKS = [("digits", "clean"), ("digits", "pairflip 0.45")]
 NAMES = ["clean", "pairflip 0.45"]
@@ -29,7 +29,7 @@ def by_cell(gains: dict[tuple[str, str], float]) -> pd.DataFrame:
 def frame() -> pd.DataFrame:
     """Two methods, two noises, one cell without a pair."""
     gains = {("ce", "clean"): -0.03, ("ce", "pairflip 0.45"): 0.01, ("elr", "clean"): 0.0}
-    return charts.gain_frame(by_cell(gains), ["ce", "elr"], BLOCKS, NAMES)
+    return gain_charts.gain_frame(by_cell(gains), ["ce", "elr"], BLOCKS, NAMES)
 
 
 def channels(spec: dict[str, Any], mark: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def test_gain_frame_is_whole_and_in_points(frame: pd.DataFrame) -> None:
 
 
 def test_rounding_of_stored_figures_is_neither_gain_nor_harm() -> None:
-    found = charts.gain_frame(by_cell({("ce", "clean"): -2e-8}), ["ce"], BLOCKS[:1], NAMES[:1])
+    found = gain_charts.gain_frame(by_cell({("ce", "clean"): -2e-8}), ["ce"], BLOCKS[:1], NAMES[:1])
     assert found["effect"].tolist() == ["no change"]
 
 
@@ -62,18 +62,18 @@ def test_rounding_of_stored_figures_is_neither_gain_nor_harm() -> None:
     ("gains", "end"),
     [
         ([-3.0, 1.0], 3.0),
-        ([0.0, 0.0], charts.LEAST_SPAN),
-        ([math.nan], charts.LEAST_SPAN),
+        ([0.0, 0.0], gain_charts.LEAST_SPAN),
+        ([math.nan], gain_charts.LEAST_SPAN),
         ([], 0.5),
     ],
 )
 def test_colour_scale_is_symmetric_and_never_too_narrow(gains: list[float], end: float) -> None:
     frame = pd.DataFrame({"gain": pd.Series(gains, dtype=float)})
     frame = frame.assign(method="ce", block="clean", label="", off=80.0, low=0.0, high=0.0, seeds=3)
-    scale = channels(charts.heat_map(frame).to_dict(), "rect")["color"]["scale"]
+    scale = channels(gain_charts.heat_map(frame).to_dict(), "rect")["color"]["scale"]
     assert scale["domain"] == [-end, 0, end]
-    ink = charts.LIGHT
-    assert scale["range"] == [ink.harm_fill, ink.still, ink.gain_fill]
+    page = ink.LIGHT
+    assert scale["range"] == [page.harm_fill, page.still, page.gain_fill]
 
 
 def luminance(colour: str) -> float:
@@ -87,20 +87,20 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("ink", [charts.LIGHT, charts.DARK])
-def test_harm_is_as_loud_as_gain(ink: charts.Ink) -> None:
-    harm, gain = contrast(ink.harm_fill, ink.still), contrast(ink.gain_fill, ink.still)
+@pytest.mark.parametrize("page", [ink.LIGHT, ink.DARK])
+def test_harm_is_as_loud_as_gain(page: ink.Ink) -> None:
+    harm, gain = contrast(page.harm_fill, page.still), contrast(page.gain_fill, page.still)
     assert max(harm, gain) / min(harm, gain) < 1.25
 
 
-@pytest.mark.parametrize("ink", [charts.LIGHT, charts.DARK])
-def test_figures_can_be_read_on_every_cell(ink: charts.Ink) -> None:
-    for fill in (ink.harm_fill, ink.still, ink.gain_fill):
-        assert contrast(ink.text, fill) > 4.5
+@pytest.mark.parametrize("page", [ink.LIGHT, ink.DARK])
+def test_figures_can_be_read_on_every_cell(page: ink.Ink) -> None:
+    for fill in (page.harm_fill, page.still, page.gain_fill):
+        assert contrast(page.text, fill) > 4.5
 
 
 def test_heat_map_crosses_methods_and_noises_in_order(frame: pd.DataFrame) -> None:
-    spec = charts.heat_map(frame).to_dict()
+    spec = gain_charts.heat_map(frame).to_dict()
     found = channels(spec, "rect")
     assert (found["x"]["field"], found["y"]["field"]) == ("block", "method")
     assert found["x"]["sort"] == NAMES
@@ -112,7 +112,7 @@ def test_heat_map_crosses_methods_and_noises_in_order(frame: pd.DataFrame) -> No
 
 
 def test_gain_against_off_has_sign_in_colour_and_shape(frame: pd.DataFrame) -> None:
-    spec = charts.gain_against_off(frame).to_dict()
+    spec = gain_charts.gain_against_off(frame).to_dict()
     found = channels(spec, "point")
     assert (found["x"]["field"], found["y"]["field"]) == ("off", "gain")
     low, high = found["y"]["scale"]["domain"]
@@ -127,7 +127,7 @@ def test_standings_draw_best_first_with_intervals_over_parts() -> None:
         columns=["method", "mean", "low", "high"],
     )
     parts = pd.DataFrame({"method": ["elr", "ce"], "seed": [0, 0], "value": [91.0, 77.0]})
-    spec = charts.standings(means, parts, "seed", "test accuracy, %").to_dict()
+    spec = standing_charts.standings(means, parts, "seed", "test accuracy, %").to_dict()
     assert all(layer["encoding"]["y"]["sort"] == ["elr", "ce"] for layer in spec["layer"])
     rule = channels(spec, "rule")
     assert (rule["x"]["field"], rule["x2"]["field"]) == ("low", "high")
@@ -144,7 +144,7 @@ def test_k_curve_has_seeds_their_mean_the_choice_and_off() -> None:
             "chosen": [False, True, True, False],
         }
     )
-    spec = charts.k_curve(curves, "test_accuracy", off=79.0).to_dict()
+    spec = gain_charts.k_curve(curves, "test_accuracy", off=79.0).to_dict()
     seeds, mean, chosen, off = spec["layer"]
     assert seeds["encoding"]["detail"]["field"] == "seed"
     assert mean["encoding"]["y"]["aggregate"] == "mean"
@@ -153,4 +153,4 @@ def test_k_curve_has_seeds_their_mean_the_choice_and_off() -> None:
     assert off["encoding"]["y"]["field"] == "off"
     drawn = next(rows for rows in spec["datasets"].values() if len(rows) > 1)
     assert len(drawn) == 3
-    assert len(charts.k_curve(curves, "test_accuracy").to_dict()["layer"]) == 3
+    assert len(gain_charts.k_curve(curves, "test_accuracy").to_dict()["layer"]) == 3

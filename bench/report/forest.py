@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
+from bench.report.ink import LIGHT, Chart, Ink
 from bench.stats.attribution import Attribution
-from dashboard.charts import LIGHT, Chart, Ink
 
 SHAPES = (
     *("square", "diamond", "triangle-up", "cross", "triangle-down", "triangle-left"),
@@ -72,7 +74,10 @@ def forest(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
         scale=alt.Scale(paddingInner=0.3),
     )
     offset = alt.YOffset("refiner:N", sort=names)
-    axis = {"title": "gain over off, percentage points", "axis": alt.Axis(tickCount=8)}
+    axis: dict[str, Any] = {
+        "title": "gain over off, percentage points",
+        "axis": alt.Axis(tickCount=8),
+    }
     tooltip = [
         alt.Tooltip("family:N"),
         alt.Tooltip("refiner:N"),
@@ -94,8 +99,9 @@ def forest(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
     )
     marks = base.mark_point(filled=True, size=70, opacity=1)
     zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=ink.faint, strokeWidth=2)
-    return alt.layer(
+    chart: Chart = alt.layer(
         zero.encode(x=alt.X("x:Q", **axis)),
         spans.encode(x=alt.X("low:Q", **axis), x2="high:Q"),
         marks.encode(x=alt.X("gain:Q", **axis), shape=shape),
     ).properties(height=alt.Step(ROW_PX, **{"for": "offset"}), width="container")
+    return chart
