@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
-Array = np.ndarray[Any, Any]
+from bench.stats.groups import Array, Groups
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
+LEAST_RESAMPLES = 2_000
+MOST_DRAWS = 25_000_000
+"""With more than 2,500 values there are fewer resamples, so that an interval takes a second."""
+
 MOST_KEPT = 256
 """With more values than this the draws are made anew each time, for memory's sake."""
+
+CHUNK = 2_000_000
+"""Draws that are in memory at once where they are not kept."""
+
+CACHED = 50_000
+"""Draws that are counted at once: few, so that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -34,29 +44,40 @@ class Interval:
         return (self.high - self.low) / 2
 
 
+class Intervals(NamedTuple):
+    """Many of them, each ``(m,)``."""
+
+    mean: Array
+    low: Array
+    high: Array
+
+
 def student(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Mean of seeds with a Student t interval; one seed has a mean and no interval."""
     found = np.asarray(values, dtype=float)
     n = len(found)
     if n == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
-    mean = float(found.mean())
-    if n == 1:
-        return Interval(mean, math.nan, math.nan, 1)
-    t = float(special.stdtrit(n - 1, 0.5 + confidence / 2))
-    half = t * float(found.std(ddof=1)) / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half, n)
+    all_one = Groups(np.zeros(n, dtype=np.int64), np.zeros(1, dtype=np.int64))
+    mean, low, high = (float(bound[0]) for bound in students(all_one, found, confidence))
+    return Interval(mean, low, high, n)
 
 
-@lru_cache(maxsize=4)
-def _draws(n: int, resamples: int, seed: int) -> Array:
-    """How often each resample draws each of n values ``(resamples, n)``.
+def students(groups: Groups, values: Array, confidence: float = CONFIDENCE) -> Intervals:
+    """Mean of every group with a Student t interval; NaN bounds for groups of one.
 
-    Kept, because a report asks for many intervals over equally many cells.
+    Args:
+        groups: the cell of every value.
+        values: ``(rows,)``.
+        confidence: of the interval.
     """
-    chosen = np.random.default_rng(seed).integers(0, n, size=(resamples, n))
-    places = (chosen + n * np.arange(resamples)[:, None]).ravel()
-    return np.bincount(places, minlength=n * resamples).reshape(resamples, n).astype(float)
+    n = groups.sizes
+    mean = groups.means(values)
+    squares = np.square(values - mean[groups.number])
+    freedom = np.where(n > 1, n - 1, np.nan)
+    spread = np.bincount(groups.number, weights=squares, minlength=len(n)) / freedom
+    half = special.stdtrit(freedom, 0.5 + confidence / 2) * np.sqrt(spread / n)
+    return Intervals(mean, mean - half, mean + half)
 
 
 def bootstrap(
@@ -71,10 +92,76 @@ def bootstrap(
     """
     found = np.asarray(values, dtype=float)
     n = len(found)
-    mean = float(found.mean()) if n else math.nan
+    if n == 0:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    many = bootstraps(found[None, :], confidence, resamples, seed)
+    mean, low, high = (float(bound[0]) for bound in many)
+    return Interval(mean, low, high, n)
+
+
+def bootstraps(
+    values: Array,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Intervals:
+    """The same for many rows of equally many cells, which share the draws.
+
+    Args:
+        values: ``(m, n)``, at least one cell a row.
+        confidence: of the intervals.
+        resamples: how many; fewer for very many cells (see ``MOST_DRAWS``).
+        seed: of the draws.
+    """
+    m, n = values.shape
+    mean = values.mean(axis=1)
     if n < 3:
-        return Interval(mean, math.nan, math.nan, n)
-    draws = _draws(n, resamples, seed) if n <= MOST_KEPT else _draws.__wrapped__(n, resamples, seed)
-    means = draws @ found / n
-    low, high = np.quantile(means, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return Interval(mean, float(low), float(high), n)
+        none = np.full(m, np.nan)
+        return Intervals(mean, none, none.copy())
+    resamples = min(resamples, max(LEAST_RESAMPLES, MOST_DRAWS // n))
+    means = np.empty((m, resamples))
+    done = 0
+    for drawn in _chunks(n, resamples, seed):
+        means[:, done : done + len(drawn)] = values @ drawn.T / n
+        done += len(drawn)
+    means.sort(axis=1)
+    low, high = (_quantile(means, 0.5 + side * confidence / 2) for side in (-1, 1))
+    return Intervals(mean, low, high)
+
+
+def _quantile(ascending: Array, share: float) -> Array:
+    """As ``np.quantile`` interpolates, of rows that are sorted already."""
+    place = (ascending.shape[1] - 1) * share
+    below = int(place)
+    above = min(below + 1, ascending.shape[1] - 1)
+    part = place - below
+    return np.asarray((1 - part) * ascending[:, below] + part * ascending[:, above])
+
+
+def _chunks(n: int, resamples: int, seed: int) -> Iterator[Array]:
+    """How often each resample draws each of n values, ``(some resamples, n)`` at a time."""
+    if n <= MOST_KEPT:
+        yield _kept(n, resamples, seed)
+        return
+    random = np.random.default_rng(seed)
+    rows = max(1, CHUNK // n)
+    for done in range(0, resamples, rows):
+        yield draw(random, n, min(rows, resamples - done))
+
+
+@lru_cache(maxsize=4)
+def _kept(n: int, resamples: int, seed: int) -> Array:
+    """Kept, because a report asks for many intervals over equally many cells."""
+    return draw(np.random.default_rng(seed), n, resamples)
+
+
+def draw(random: np.random.Generator, n: int, resamples: int) -> Array:
+    """How often each resample draws each of n values ``(resamples, n)``."""
+    found = np.empty((resamples, n))
+    rows = max(1, CACHED // n)
+    for done in range(0, resamples, rows):
+        part = found[done : done + rows]
+        chosen = random.integers(0, n, size=part.shape)
+        chosen += n * np.arange(len(part))[:, None]
+        part[:] = np.bincount(chosen.ravel(), minlength=part.size).reshape(part.shape)
+    return found
