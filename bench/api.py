@@ -195,6 +195,21 @@ class Run(Protocol):
         """
         ...
 
+    def report_selection(self, index: Tensor, kept: Tensor | None = None) -> None:
+        """Say which training samples this epoch learns from as rightly labelled.
+
+        For methods that select samples. The harness compares with the true labels, which the
+        method never sees, and records precision and recall of the epoch; training is not changed.
+        What is reported several times in an epoch, batch by batch, is joined; an epoch that
+        reports nothing, such as a warm-up on everything, has no figures. Samples whose label the
+        method has replaced are left out; of two networks, report what the first one learns from.
+
+        Args:
+            index: positions in the training set ``(b,)`` int64, or a mask of all of it ``(n,)``.
+            kept: ``(b,)`` bool, which of the positions are meant; all by default.
+        """
+        ...
+
     def also_train(self, module: nn.Module) -> None:
         """In ``setup``: let the networks' optimiser train one more module, kept on ``self``."""
         ...

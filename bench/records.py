@@ -102,6 +102,11 @@ class EpochRecord:
         wall_s: seconds since the training started.
         approximated_accuracy: on held-out candidate sets, the mean probability of the prediction
             among the candidates (Wang et al., ICLR 2025); None for single labels.
+        selected_share: share of the training samples that the method reported to learn from as
+            rightly labelled; None where it reported nothing, and for candidate sets.
+        selection_precision: share of those whose given label is the true one (audit only); None
+            also where nobody knows the true labels, or none was selected.
+        selection_recall: share of the rightly labelled that was selected (audit only).
     """
 
     epoch: int
@@ -113,6 +118,9 @@ class EpochRecord:
     lr: float
     wall_s: float
     approximated_accuracy: float | None = None
+    selected_share: float | None = None
+    selection_precision: float | None = None
+    selection_recall: float | None = None
 
 
 @dataclass(frozen=True)

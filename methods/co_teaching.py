@@ -59,7 +59,9 @@ class CoTeaching(Method):
                 F.cross_entropy(network(batch.x), batch.y, reduction="none")
                 for network in self.networks
             ]
-            kept = exchanged(losses, share)
+            rows = exchanged(losses, share)
+            self.run.report_selection(batch.index[rows[0]])
+            kept = [values[chosen] for values, chosen in zip(losses, rows, strict=True)]
             # The networks share no weights: one step on the sum is one step on each.
             self.run.step(kept[0].mean() + kept[1].mean())
             total += kept[0].detach().sum()

@@ -70,12 +70,17 @@ class CoTeachingPlus(Method):
         for batch in self.run.batches(epoch):
             logits = [network(batch.x) for network in self.networks]
             losses = [F.cross_entropy(z, batch.y, reduction="none") for z in logits]
+            index = batch.index
             if not warm:
-                rows = disagreement(logits).nonzero().squeeze(1)
-                if len(rows) == 0:
+                differ = disagreement(logits).nonzero().squeeze(1)
+                index = index[differ]
+                if len(index) == 0:
+                    self.run.report_selection(index)
                     continue
-                losses = [values[rows] for values in losses]
-            kept = exchanged(losses, share)
+                losses = [values[differ] for values in losses]
+            rows = exchanged(losses, share)
+            self.run.report_selection(index[rows[0]])
+            kept = [values[chosen] for values, chosen in zip(losses, rows, strict=True)]
             self.run.step(kept[0].mean() + kept[1].mean())
             total += kept[0].detach().sum()
             n_kept += len(kept[0])

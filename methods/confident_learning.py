@@ -92,6 +92,7 @@ class ConfidentLearning(Method):
         if epoch == 0:
             self.prune(self.held_out_posterior())
         rows = self.kept.nonzero().squeeze(1)
+        self.run.report_selection(rows)
         total = torch.zeros((), device=self.run.device)
         for index in self.run.shuffled(rows):
             given = self.run.labels[index]

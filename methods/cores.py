@@ -83,7 +83,9 @@ class CORES(Method):
             losses = losses - beta * (penalties(logits) * self.prior).sum(1)
             kept = torch.ones_like(losses)
             if sieving:
-                kept = passes(logits.detach(), batch.y).float()
+                passed = passes(logits.detach(), batch.y)
+                self.run.report_selection(batch.index, passed)
+                kept = passed.float()
             chosen = (losses * kept).sum() / (1 + beta)
             self.run.step(chosen / kept.sum().clamp_min(1))
             total += chosen.detach()

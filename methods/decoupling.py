@@ -24,7 +24,7 @@ class Decoupling(Method):
     does not make a full step. No warm-up, which is their code's default; ``warmup_share`` trains
     both on everything for that share of the epochs. The paper has no setting for CIFAR-10 or
     CIFAR-100. Told nothing; two networks, one view, two forward and (at most) backward passes a
-    sample.
+    sample. The selection on record is where the networks disagree, which nobody takes to be clean.
 
     Deviations: the common optimiser; the first network predicts; a batch without disagreement
     takes no step at all, so neither momentum nor weight decay moves the weights (re-implementations
@@ -51,6 +51,8 @@ class Decoupling(Method):
             losses = [F.cross_entropy(z, batch.y, reduction="none") for z in logits]
             total += losses[0].detach().sum()
             kept = torch.ones_like(losses[0]) if warm else disagreement(logits).float()
+            if not warm:
+                self.run.report_selection(batch.index, kept > 0)
             if not bool(kept.any()):
                 continue
             weight = kept / kept.sum().clamp_min(self.least_share * len(kept))

@@ -31,6 +31,7 @@ class DISC(Method):
     for noise by instance, which we are not told). That code takes m 0.95 and a smaller weight
     of the hard for asymmetric noise and for rates of 0.6 and more, which we are not told. Told
     nothing; one network, a weak and a strong view; about four forward and backward passes a sample.
+    The selection on record is the clean part.
 
     Deviations: the common optimiser (theirs is SGD without momentum); ``phase_share`` shortens the
     warm-up; m is the paper's for 200 epochs, and its 200/E-th power in a run of E, so that
@@ -67,6 +68,8 @@ class DISC(Method):
 
     def train_epoch(self, epoch: int) -> float:
         """One pass over weak and strong views."""
+        if epoch >= self.warmup:
+            self.run.report_selection(self.clean)
         total = torch.zeros((), device=self.run.device)
         for batch in self.run.batches(epoch):
             views = (batch.x, self.run.view(batch.index, "strong"))

@@ -98,6 +98,8 @@ class DivideMix(Method):
         untrusted = (clean <= self.threshold).nonzero().squeeze(1)
         if len(trusted) < 2:
             return self.warm_up(which, epoch)
+        if which == 0:
+            self.run.report_selection(trusted)
         rest = self.run.shuffled(untrusted, forever=True) if len(untrusted) else None
         peer.eval()
         total = torch.zeros((), device=self.run.device)

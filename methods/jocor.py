@@ -72,7 +72,9 @@ class JoCoR(Method):
         for batch in self.run.batches(epoch):
             one, other = (network(batch.x) for network in self.networks)
             losses = joint_loss(one, other, batch.y, self.lam)
-            kept = losses[smallest(losses, share)]
+            small = smallest(losses, share)
+            self.run.report_selection(batch.index[small])
+            kept = losses[small]
             self.run.step(kept.mean())
             total += kept.detach().sum()
             n_kept += len(kept)

@@ -74,6 +74,7 @@ class PES(Method):
         confident, doubtful = agrees.nonzero().squeeze(1), (~agrees).nonzero().squeeze(1)
         if len(confident) < 2:
             return super().train_epoch(epoch)
+        self.run.report_selection(confident)
         weights = self.class_weights(self.run.labels[confident])
         if self.semi:
             return self.match(epoch, confident, doubtful, weights.clamp_max(self.largest_weight))

@@ -36,6 +36,7 @@ class ProMix(Method):
     noise rate (CIFAR-10: 0.7 at 20 %, else 0.5), which we are not told: the code's own default, the
     range above, serves all. Told nothing; two networks, a weak and a strong view; about 8 forward
     and backward passes a sample. The primary heads of both predict.
+    The selection on record is that of CSS and MHCS, whose labels are the given ones.
 
     Deviations: the common optimiser; epochs of warm-up, ramp and guessing are shares of the run;
     both heads learn from the same mixed batches (the authors mix again for the second head), which
@@ -137,6 +138,8 @@ class ProMix(Method):
         for which in (0, 1):
             mine = p[which].gather(1, given[:, None]).squeeze(1)
             kept = self.small_loss[which, index] | (mine > self.tau)
+            if which == 0:
+                self.run.report_selection(index, kept)
             guess = (logits[which] - self.debias * self.bias[which, CHOSEN].log()).argmax(1)
             labels.append(torch.where(kept, given, guess))
             if guessing:

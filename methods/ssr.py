@@ -29,7 +29,8 @@ class SSR(Method):
     Defaults of the authors' code for CIFAR-10 and CIFAR-100: θ_r 0.9 (0.8 on CIFAR-100 at 50 %
     noise or more, which we are not told), θ_s 1, k 200. Told nothing, no warm-up; one network with
     projector and predictor; two strong views and, for the consistency, a weak and a strong one:
-    about 4.3 forward and backward passes a sample.
+    about 4.3 forward and backward passes a sample. The selection on record leaves out those that
+    were relabelled.
 
     Deviations: RandAugment and cutout in place of AutoAugment's CIFAR-10 policy; k is at most half
     the mean class size, for data sets smaller than the paper's; features and probabilities are
@@ -66,6 +67,7 @@ class SSR(Method):
         self.labels = self.relabelled(p)
         teachers = self.selected(features)
         classes = self.labels[teachers]
+        self.run.report_selection(teachers, classes == self.run.labels[teachers])
         weight = 1 / torch.bincount(classes, minlength=self.run.n_classes).float()[classes].cpu()
         total = torch.zeros((), device=self.run.device)
         for batch in self.run.batches(epoch):

@@ -123,6 +123,8 @@ class UNICON(Method):
         trusted, untrusted = chosen.nonzero().squeeze(1), (~chosen).nonzero().squeeze(1)
         if len(trusted) < 2:
             return self.warm_up(which, epoch)
+        if which == 0:
+            self.run.report_selection(trusted)
         rest = self.run.shuffled(untrusted, forever=True) if len(untrusted) else None
         peer.eval()
         total = torch.zeros((), device=self.run.device)

@@ -13,6 +13,13 @@ from bench.cli import options
 if TYPE_CHECKING:
     from rich.console import Console
 
+SELECTION = {
+    "selected": "selected_share",
+    "precision": "selection_precision",
+    "recall": "selection_recall",
+}
+"""Columns of methods that select samples: title and name in the database."""
+
 
 def show(
     run: Annotated[
@@ -72,7 +79,15 @@ def _print(details: dict[str, Any], console: Console) -> None:
             console.print(attempt["traceback"], style="dim", markup=False)
     if details["epochs"]:
         curve = Table(title="Epochs", title_justify="left")
-        for column in ("epoch", "loss", "fit given", "fit true", "noisy val.", "test", "lr"):
+        selection = [
+            (title, name)
+            for title, name in SELECTION.items()
+            if any(epoch.get(name) is not None for epoch in details["epochs"])
+        ]
+        for column in (
+            *("epoch", "loss", "fit given", "fit true", "noisy val.", "test", "lr"),
+            *(title for title, _ in selection),
+        ):
             curve.add_column(column, justify="right")
         for epoch in _thinned(details["epochs"]):
             curve.add_row(
@@ -83,6 +98,7 @@ def _print(details: dict[str, Any], console: Console) -> None:
                     for name in ("fit_given", "fit_true", "noisy_val_accuracy", "test_accuracy")
                 ),
                 f"{epoch['lr']:.5g}",
+                *(_number(epoch[name], 4) for _, name in selection),
             )
         console.print(curve)
     if details["evaluations"]:

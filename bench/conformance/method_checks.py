@@ -6,7 +6,13 @@ import math
 from typing import cast
 
 from bench.api import KNOWLEDGE, USES, Method
-from bench.conformance import device_checks, head_checks, repeat_checks, secrecy_checks
+from bench.conformance import (
+    device_checks,
+    head_checks,
+    repeat_checks,
+    secrecy_checks,
+    selection_checks,
+)
 from bench.conformance.fixture import N_CLASSES
 from bench.conformance.plugin_checks import COMMON
 from bench.conformance.result import Requirement
@@ -100,6 +106,7 @@ REQUIREMENTS = (
     Requirement("declared knowledge", knowledge),
     Requirement("two epochs", smoke, ("declared knowledge",)),
     Requirement("learns clean labels", learns, ("two epochs",)),
+    *selection_checks.REQUIREMENTS,
     *repeat_checks.REQUIREMENTS,
     *head_checks.REQUIREMENTS,
     *device_checks.REQUIREMENTS,

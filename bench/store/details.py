@@ -42,7 +42,10 @@ def training_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]
         ),
         "selections": _rows(connection, "SELECT * FROM selections WHERE training_id = ?", row_id),
         "evaluations": _rows(
-            connection, "SELECT * FROM evaluations WHERE training_id = ? ORDER BY refiner", row_id
+            connection,
+            "SELECT v.refiner, v.params, v.source_sha, e.* FROM evaluations e "
+            "JOIN variants v USING (variant) WHERE e.training_id = ? ORDER BY v.refiner, v.params",
+            row_id,
         ),
         "spectra": _spectra(connection, row_id),
     }

@@ -57,20 +57,21 @@ def progress(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, P
 
 
 def boards(connection: sqlite3.Connection) -> pd.DataFrame:
-    """Every board with what is planned and done, the latest first."""
-    return pd.read_sql_query(
+    """Every board with what is planned, done and failed, the latest first."""
+    frame = pd.read_sql_query(
         """
         SELECT b.board, b.suite, b.budget, b.title, b.data, b.planned_at,
-          count(*) FILTER (WHERE s.status = 'done') AS done,
-          count(*) FILTER (WHERE s.status NOT IN ('done', 'missing')) AS failed,
-          count(s.training_id) AS planned
-        FROM boards b
-        LEFT JOIN board_trainings bt ON bt.board = b.board
-        LEFT JOIN training_status s ON s.training_id = bt.training_id
-        GROUP BY b.board ORDER BY b.planned_at DESC, b.suite, b.budget
+          (SELECT count(*) FROM board_members bm WHERE bm.board = b.board AND EXISTS (
+            SELECT 1 FROM attempts a WHERE a.training_id = bm.training_id AND a.status = 'done'))
+            AS done,
+          (SELECT count(*) FROM board_members bm WHERE bm.board = b.board AND EXISTS (
+            SELECT 1 FROM attempts a WHERE a.training_id = bm.training_id)) AS tried,
+          (SELECT count(*) FROM board_members bm WHERE bm.board = b.board) AS planned
+        FROM boards b ORDER BY b.planned_at DESC, b.suite, b.budget
         """,
         connection,
     )
+    return frame.assign(failed=frame.pop("tried") - frame["done"])
 
 
 @dataclass(frozen=True)
@@ -205,15 +206,21 @@ def methods(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
     """Methods of a board as they declared themselves: paper, knows, uses, cost, seconds."""
     frame = pd.read_sql_query(
         """
-        SELECT bt.method AS method, p.name, p.summary, p.paper, p.declared,
-          json_extract(t.spec, '$.knows') AS knows, avg(a.train_s) AS train_s
-        FROM board_trainings bt
-        JOIN trainings t ON t.id = bt.training_id
+        WITH first AS (
+          SELECT board, method, min(cell) AS cell FROM board_cells WHERE board = ? GROUP BY method)
+        SELECT f.method AS method, p.name, p.summary, p.paper, p.declared,
+          json_extract(t.spec, '$.knows') AS knows,
+          (SELECT avg(a.train_s) FROM board_cells bc
+            JOIN board_members bm ON bm.board = bc.board AND bm.cell = bc.cell
+            JOIN attempts a ON a.training_id = bm.training_id AND a.status = 'done'
+            WHERE bc.board = f.board AND bc.method = f.method) AS train_s
+        FROM first f
+        JOIN board_members bm ON bm.board = f.board AND bm.cell = f.cell AND bm.position = (
+          SELECT min(position) FROM board_members WHERE board = f.board AND cell = f.cell)
+        JOIN trainings t ON t.id = bm.training_id
         JOIN plugins p ON p.kind = 'method' AND p.name = t.method
           AND p.source_sha = t.method_source_sha
-        LEFT JOIN attempts a ON a.training_id = t.id AND a.status = 'done'
-        WHERE bt.board = ?
-        GROUP BY bt.method ORDER BY min(bt.position)
+        ORDER BY f.cell
         """,
         connection,
         params=(board,),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils.migrations import Migrations
 
+from bench.store.narrow import NARROW, NARROW_VIEWS
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -308,3 +310,23 @@ ALTER TABLE spectra ADD COLUMN ridge TEXT;          -- JSON of RidgeTwins; NULL 
 def m004_spectra(db: Database) -> None:
     """Right singular vectors of heads, and the ridge heads of given and true labels."""
     db.executescript(SPECTRA)
+
+
+SELECTION = """
+ALTER TABLE epochs ADD COLUMN selected_share REAL;       -- NULL where no selection was reported
+ALTER TABLE epochs ADD COLUMN selection_precision REAL;  -- of the selected, rightly labelled
+ALTER TABLE epochs ADD COLUMN selection_recall REAL;     -- of the rightly labelled, selected
+"""
+
+
+@migrations()
+def m005_selection(db: Database) -> None:
+    """Which samples a method learns from, against the true labels, by epoch."""
+    db.executescript(SELECTION)
+
+
+@migrations()
+def m006_narrow(db: Database) -> None:
+    """Boards name cells and variants of refiners; scores are read in one pass."""
+    db.executescript(NARROW)
+    db.executescript(NARROW_VIEWS)

@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.data.prepared import as_dict
 from bench.identity import canonical, content_sha
+from bench.records import Evaluation, RefinerSpec
 from bench.selectors import SELECTORS
 
 if TYPE_CHECKING:
@@ -116,18 +117,15 @@ def _write_results(db: Database, training_id: int, outcome: Outcome) -> None:
             for spectrum in outcome.spectra
         ],
     )
-    for evaluation in outcome.evaluations:
-        db.execute("DELETE FROM evaluations WHERE evaluation_key = ?", [evaluation.key])
+    variants = _variants(db, outcome.evaluations)
     _insert(
         db,
         "evaluations",
         [
             {
-                "evaluation_key": evaluation.key,
                 "training_id": training_id,
-                "refiner": evaluation.refiner,
-                "params": canonical(evaluation.params),
-                "source_sha": evaluation.source_sha,
+                "variant": variants[_variant_of(evaluation)],
+                "evaluation_key": evaluation.key,
                 "test_accuracy": evaluation.test_accuracy,
                 "noisy_val_accuracy": evaluation.noisy_val_accuracy,
                 "k": evaluation.k,
@@ -138,7 +136,30 @@ def _write_results(db: Database, training_id: int, outcome: Outcome) -> None:
             }
             for evaluation in outcome.evaluations
         ],
+        replace=True,
     )
+
+
+Variant = tuple[str, str, str]
+"""A refiner's name, its parameters as canonical JSON, and the hash of its source."""
+
+
+def _variant_of(asked: RefinerSpec | Evaluation) -> Variant:
+    name = asked.refiner if isinstance(asked, Evaluation) else asked.name
+    return name, canonical(asked.params), asked.source_sha
+
+
+def _variants(db: Database, asked: Iterable[RefinerSpec | Evaluation]) -> dict[Variant, int]:
+    """Numbers of variants; those that are new get one."""
+    found = {}
+    for key in dict.fromkeys(map(_variant_of, asked)):
+        db.execute(
+            "INSERT OR IGNORE INTO variants (refiner, params, source_sha) VALUES (?, ?, ?)", key
+        )
+        (found[key],) = db.execute(
+            "SELECT variant FROM variants WHERE refiner = ? AND params = ? AND source_sha = ?", key
+        ).fetchone()
+    return found
 
 
 def _insert_descriptions(db: Database, plan: Plan, registry: Registry) -> None:
@@ -204,33 +225,57 @@ def _insert_descriptions(db: Database, plan: Plan, registry: Registry) -> None:
 def _insert_membership(db: Database, plan: Plan) -> None:
     ids = training_ids(db, [training.key for training in plan.trainings])
     labels = {info.fingerprint: info.label for info in plan.data}
+    cells: dict[tuple[str, str, str], int] = {}
+    places = []
+    for training in plan.trainings:
+        place = (labels[training.fingerprint], training.noise.label, training.method_label)
+        places.append(cells.setdefault(place, len(cells)))
+    firsts: dict[int, TrainingSpec] = {}
+    for cell, training in zip(places, plan.trainings, strict=True):
+        firsts.setdefault(cell, training)
     _insert(
         db,
-        "board_trainings",
+        "board_cells",
         [
             {
                 "board": plan.board,
-                "position": position,
-                "training_id": ids[training.key],
-                "dataset": labels[training.fingerprint],
-                "noise": training.noise.label,
-                "noise_params": canonical({"name": training.noise.name, **training.noise.params}),
-                "method": training.method_label,
+                "cell": cell,
+                "dataset": dataset,
+                "noise": noise,
+                "noise_params": canonical(
+                    {"name": firsts[cell].noise.name, **firsts[cell].noise.params}
+                ),
+                "method": method,
             }
-            for position, training in enumerate(plan.trainings)
+            for (dataset, noise, method), cell in cells.items()
         ],
     )
     _insert(
         db,
-        "board_evaluations",
+        "board_members",
         [
             {
                 "board": plan.board,
+                "cell": cell,
                 "position": position,
-                "refiner": refiner.label,
-                "evaluation_key": refiner.evaluation_key,
+                "training_id": ids[training.key],
+                "seed": training.seed,
             }
-            for position, training in enumerate(plan.trainings)
+            for position, (cell, training) in enumerate(zip(places, plan.trainings, strict=True))
+        ],
+    )
+    variants = _variants(db, (refiner for t in firsts.values() for refiner in t.refiners))
+    _insert(
+        db,
+        "cell_variants",
+        [
+            {
+                "board": plan.board,
+                "refiner": refiner.label,
+                "cell": cell,
+                "variant": variants[_variant_of(refiner)],
+            }
+            for cell, training in firsts.items()
             for refiner in training.refiners
         ],
     )

@@ -18,6 +18,7 @@ from bench.protocol import Protocol
 from bench.training.batches import Augmenter, Normaliser, index_batches, order
 from bench.training.network import ClassifierNetwork
 from bench.training.optimise import Trainer
+from bench.training.selected import Selected
 
 if TYPE_CHECKING:
     from bench.api import Network
@@ -78,6 +79,7 @@ class RunContext:
         self.samples = 0
         self.draws = torch.Generator()
         self.extra_modules: list[nn.Module] = []
+        self.selected = Selected(self.n, self.device)
         self._inputs = inputs
         self._protocol = protocol
         self._augment = Augmenter(protocol.augmentation)
@@ -94,7 +96,8 @@ class RunContext:
         self._trainer = trainer
 
     def begin_epoch(self, epoch: int) -> None:
-        """Start the epoch's own stream of draws; -1 is ``setup``."""
+        """Start the epoch's own stream of draws and its selection; -1 is ``setup``."""
+        self.selected.forget()
         self.draws.manual_seed(axis_seed("draws", *self._axes, epoch))
         if "_strong" in vars(self):
             self._strong.forget()
@@ -185,6 +188,10 @@ class RunContext:
     def step(self, loss: Tensor) -> None:
         """Zero the gradients, back-propagate, clip, and take an optimiser step."""
         self.trainer.step(loss)
+
+    def report_selection(self, index: Tensor, kept: Tensor | None = None) -> None:
+        """Note which training samples this epoch learns from as rightly labelled."""
+        self.selected.add(index, kept)
 
     def also_train(self, module: nn.Module) -> None:
         """Let the networks' optimiser train a module of the method's; call in ``setup``."""

@@ -25,6 +25,7 @@ from bench.training.context import Known, RunContext, evaluating
 from bench.training.network import ClassifierNetwork, build_network
 from bench.training.optimise import Trainer
 from bench.training.precision import resolve
+from bench.training.selected import SelectionFigures, figures
 
 AUDIT_SAMPLES = 2000
 """How many training samples the fit to given and true labels is measured on, at most."""
@@ -265,7 +266,16 @@ class Session:
             lr=lr,
             wall_s=time.perf_counter() - started,
             approximated_accuracy=approximated,
+            **vars(self._selection()),
         )
+
+    def _selection(self) -> SelectionFigures:
+        """Of single labels: among candidates there is no given label to be right."""
+        if self.train_given.candidates is not None:
+            return SelectionFigures()
+        true = self._train_true
+        right = None if true is None else self.train_given.labels == true
+        return figures(self.run.selected.mask, right)
 
     def _fit_true(self, guess: Tensor, audit: slice) -> float | None:
         """Accuracy against true labels, over samples that belong to one of the classes."""

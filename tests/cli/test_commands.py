@@ -118,9 +118,7 @@ def test_the_whole_k_curve_and_the_spectra_of_every_training_are_stored(
     import sqlite3
 
     connection = sqlite3.connect(finished[1])
-    curves = connection.execute(
-        "SELECT curve, rank FROM evaluations WHERE refiner = 'lip'"
-    ).fetchall()
+    curves = connection.execute("SELECT curve, rank FROM results WHERE refiner = 'lip'").fetchall()
     spectra = connection.execute("SELECT singular_values, refitted FROM spectra").fetchall()
     connection.close()
     assert len(curves) == len(spectra) == 8
@@ -138,8 +136,8 @@ def test_lip_at_full_rank_is_the_trained_head_in_every_training(
 
     connection = sqlite3.connect(finished[1])
     pairs = connection.execute(
-        "SELECT off_.test_accuracy, lip.curve FROM evaluations off_ JOIN evaluations lip "
-        "USING (training_id) WHERE off_.refiner = 'off' AND lip.refiner IN ('lip', 'psp')"
+        "SELECT off_.test_accuracy, lip.curve FROM results off_ JOIN results lip "
+        "USING (board, training_id) WHERE off_.refiner = 'off' AND lip.refiner IN ('lip', 'psp')"
     ).fetchall()
     connection.close()
     assert len(pairs) == 16

@@ -93,6 +93,32 @@ BROKEN = {
         ),
         "return the mean loss as a float",
     ),
+    "selection of another type": (
+        "two epochs",
+        method(
+            more="def on_epoch_end(self, epoch):\n"
+            "    self.run.report_selection(torch.ones(32, dtype=torch.bool))"
+        ),
+        "batch.index[kept]",
+    ),
+    "selection outside the training set": (
+        "two epochs",
+        method(
+            more="def on_epoch_end(self, epoch):\n"
+            "    self.run.report_selection(torch.tensor([0, self.run.n]))"
+        ),
+        "position 144",
+    ),
+    "places in the batch": (
+        "selection",
+        method(
+            loss="def loss(self, batch):\n"
+            "    losses = F.cross_entropy(self.logits(batch.x), batch.y, reduction='none')\n"
+            "    self.run.report_selection(losses.detach().argsort()[:16])\n"
+            "    return losses"
+        ),
+        "batch.index[kept]",
+    ),
     "constant loss": (
         "learns clean labels",
         method(loss="def loss(self, batch):\n    return self.logits(batch.x).sum(1) * 0"),

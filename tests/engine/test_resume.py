@@ -252,7 +252,7 @@ def test_a_refiner_that_fails_is_a_row_beside_the_others_and_is_left_alone(
     with open_writer(tmp_path / "refiner.db") as db:
         record_plan(db, plan, registry)
         summary = run_trainings(db, engine, plan.trainings, **SILENT)
-        rows = dict(db.execute("SELECT refiner, error FROM evaluations").fetchall())
+        rows = dict(db.execute("SELECT refiner, error FROM results").fetchall())
         todo = sort_out(db.conn, plan.trainings)
         again = sort_out(db.conn, plan.trainings, "failed")
     ((_, outcome),) = summary.failures

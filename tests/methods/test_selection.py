@@ -56,11 +56,16 @@ class Steps:
         self.labels, self.device = labels, torch.device("cpu")
         self.known = type("Known", (), {"noise_rate": rate})
         self.losses: list[Tensor] = []
+        self.reported: list[int] = []
 
     def batches(self, epoch: int, repeat: int = 0) -> Iterator[Batch]:
         """All samples at once."""
         index = torch.arange(self.n)
         yield Batch(index, self.labels, index)
+
+    def report_selection(self, index: Tensor, kept: Tensor | None = None) -> None:
+        """Keep what is reported."""
+        self.reported += (index if kept is None else index[kept]).tolist()
 
     def step(self, loss: Tensor) -> None:
         """Keep what is stepped on."""
@@ -135,8 +140,8 @@ def test_at_least_one_sample_is_kept_and_of_none_none() -> None:
 def test_losses_are_exchanged_between_the_networks() -> None:
     one, other = torch.tensor([0.0, 1.0, 2.0, 3.0]), torch.tensor([3.0, 2.0, 1.0, 0.0])
     mine, yours = exchanged([one, other], 0.5)
-    assert sorted(mine.tolist()) == [2.0, 3.0]  # on samples 2 and 3, small for the other
-    assert sorted(yours.tolist()) == [2.0, 3.0]  # on samples 0 and 1
+    assert sorted(mine.tolist()) == [2, 3]  # small for the other
+    assert sorted(yours.tolist()) == [0, 1]
 
 
 def test_disagreement_is_about_classes_and_not_about_shares() -> None:
@@ -261,6 +266,15 @@ def test_one_lone_sample_does_not_make_a_full_step(registry: Any) -> None:
     method.train_epoch(0)
     losses = [cross_entropy(t.numpy(), labels.numpy())[7] for t in (one, other)]
     assert run.losses[0].item() == pytest.approx(sum(losses) / 4, rel=1e-6)  # a tenth of 40
+
+
+@pytest.mark.parametrize("name", ["co-teaching", "co-teaching-plus", "decoupling", "jocor"])
+def test_what_is_reported_is_what_the_first_network_learns_from(name: str, registry: Any) -> None:
+    method, run = tabled(name, [ONE, OTHER], LABELS, registry)
+    method.train_epoch(60)
+    first, _ = learnt_from(method, run)
+    assert 0 < len(first) < len(LABELS)
+    assert sorted(run.reported) == first
 
 
 def test_decoupling_is_told_nothing() -> None:

@@ -174,8 +174,8 @@ def test_the_check_finds_results_that_do_not_add_up(empty: Path) -> None:
           VALUES ('a', 'f', 1.5, '[]', x'00');
         INSERT INTO protocols VALUES ('p', '{}');
         INSERT INTO trainings VALUES (1, 'k1', 'f', 'a', 'p', 'ce', '{}', 's', 0, '{}');
-        INSERT INTO evaluations VALUES ('e', 1, 'lip', '{}', 's', 0.5, 0.5, 4, 10, 0.1,
-          '[[1, 0.5, 0.5]]', '');
+        INSERT INTO variants VALUES (1, 'lip', '{}', 's');
+        INSERT INTO evaluations VALUES (1, 1, 'e', 0.5, 0.5, 4, 10, 0.1, '[[1, 0.5, 0.5]]', '');
         INSERT INTO spectra VALUES (77, 0, '[]', 1.0, '{}', NULL, NULL);
         """
     )

@@ -43,7 +43,7 @@ def test_every_board_is_there_and_nothing_of_it_is_missing(shipped: sqlite3.Conn
 def test_every_evaluation_that_was_asked_for_has_a_value(shipped: sqlite3.Connection) -> None:
     (missing,) = shipped.execute(
         "SELECT count(*) FROM board_evaluations be LEFT JOIN evaluations e "
-        "USING (evaluation_key) WHERE e.test_accuracy IS NULL"
+        "USING (training_id, variant) WHERE e.test_accuracy IS NULL"
     ).fetchone()
     assert missing == 0
 
@@ -68,8 +68,8 @@ def test_no_result_is_of_an_earlier_version_of_a_plugin(
     used |= {
         ("refiner", name, sha)
         for name, sha in shipped.execute(
-            "SELECT DISTINCT e.refiner, e.source_sha FROM evaluations e "
-            "JOIN board_evaluations be USING (evaluation_key)"
+            "SELECT DISTINCT v.refiner, v.source_sha FROM variants v "
+            "JOIN board_evaluations be USING (variant)"
         )
     }
     old = [

@@ -28,9 +28,8 @@ def smallest(losses: Tensor, share: float) -> Tensor:
 
 
 def exchanged(losses: Sequence[Tensor], share: float) -> tuple[Tensor, Tensor]:
-    """Each network's losses on the samples whose losses are smallest for the other one."""
-    small = [smallest(values, share) for values in losses]
-    return losses[0][small[1]], losses[1][small[0]]
+    """Positions that each network learns from: the other one's smallest losses."""
+    return smallest(losses[1], share), smallest(losses[0], share)
 
 
 def disagreement(logits: Sequence[Tensor]) -> Tensor:
