@@ -22,13 +22,14 @@ from bench.stats.attribution import (
     Attribution,
     attribution,
 )
+from bench.stats.frame import CELL
 from bench.stats.oracle import oracle_gains
 from bench.store import reader
 from bench.store.database import open_reader
 from dashboard import states
 from dashboard.attribution_table import attribution_table
-from dashboard.controls import ink
 from dashboard.data import Board
+from dashboard.exports import show_chart, show_table
 from dashboard.words import count, listing, plain, points
 
 
@@ -46,8 +47,10 @@ def show(board: Board, refiner: str) -> None:
         variant = refiner if refiner in variants else variants[0]
         st.markdown(answer(found, variant))
         frame = forest_frame(found, variant)
-        st.altair_chart(
-            forest(frame, ink()),
+        show_chart(
+            lambda ink: forest(frame, ink),
+            "Whose the gains are",
+            csv=frame,
             alt=f"Mean gain of {plain(variant)} and of the controls with 95 % intervals, a row a "
             "family of methods",
         )
@@ -56,8 +59,7 @@ def show(board: Board, refiner: str) -> None:
             "Bars are 95 % bootstrap intervals over cells. Controls overlap with LIP even where "
             "one of the two wins every time: the verdict looks at their difference, cell by cell."
         )
-        shown = attribution_table(found)
-        st.dataframe(shown.frame, column_config=shown.columns, hide_index=True, placeholder="–")
+        show_table(attribution_table(found), "Attribution", csv=found.verdicts)
         st.caption(f"{RULE} {CAVEAT}")
 
 
@@ -99,8 +101,8 @@ def _sentence(row: Mapping[Any, Any]) -> str:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _attribution(path: str, stamp: int, board: str, _board: Board) -> Attribution:
-    found = _board.read()
-    return attribution(found.results, families_of(found.methods, found.results))
+    results = _board.results().astype(dict.fromkeys([*CELL, "refiner"], object))
+    return attribution(results, families_of(_board.methods(), results))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

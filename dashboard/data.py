@@ -6,14 +6,14 @@ import os
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
 
 from bench.published.board import beside
 from bench.stats import gains
-from bench.store import audit, published, reader, structure
+from bench.store import audit, coverage, published, reader, scores, structure
 from bench.store.database import open_reader
 from dashboard.standing import Standing, make_standing
 
@@ -21,27 +21,41 @@ DEFAULT_DB = "leaderboard.db"
 HEADLINE = "last"
 ORACLE = "oracle-best-test"
 OFF = "off"
+ALL_CELLS, COMMON_CELLS = "all", "common"
+"""What to do about holes, as ``bench.stats.leaderboard`` names it."""
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """Everything about one board but its curves, as of one moment.
+class Wanted:
+    """Which cells of a board to look at; an empty tuple is all of an axis."""
 
-    Attributes:
-        results: a row a training and refiner, without the curves.
-        planned: a row a training with its status and last error.
-        excluded: cells left out, with reasons.
-        methods: what every method declares.
-        selections: a row a training and selector, refiner off.
-        suite: the suite as it was planned.
-    """
+    datasets: tuple[str, ...] = ()
+    noises: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
 
-    results: pd.DataFrame
-    planned: pd.DataFrame
-    excluded: pd.DataFrame
-    methods: pd.DataFrame
-    selections: pd.DataFrame
-    suite: dict[str, Any]
+    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a frame with dataset, noise and method that are wanted."""
+        axes = (("dataset", self.datasets), ("noise", self.noises), ("method", self.methods))
+        for column, names in axes:
+            if names:
+                frame = frame[frame[column].isin(names)]
+        return frame
+
+    @property
+    def is_everything(self) -> bool:
+        """Nothing is filtered."""
+        return self == EVERYTHING
+
+
+EVERYTHING = Wanted()
+
+
+class Gains(NamedTuple):
+    """What one refiner gives over off, as ``bench.stats.gains`` has it."""
+
+    cells: pd.DataFrame
+    overall: pd.DataFrame
+    by_method: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -77,22 +91,68 @@ class Board:
         """Suite, budget and data sets in one line."""
         return " · ".join(filter(None, [self.suite, self.budget, self.data]))
 
-    def read(self) -> Snapshot:
-        """All of it."""
-        return _snapshot(str(self.path), self.stamp, self.key)
+    def suite_spec(self) -> dict[str, Any]:
+        """The suite as it was planned."""
+        return _suite(*self.state)
+
+    def excluded(self) -> pd.DataFrame:
+        """Cells left out by the plan, with reasons."""
+        return _excluded(*self.state)
+
+    def methods(self) -> pd.DataFrame:
+        """What every method declares, with its mean seconds of training."""
+        return _methods(*self.state)
+
+    def cells(self) -> pd.DataFrame:
+        """Every cell of the plan: dataset, noise, method, planned."""
+        return _cells(*self.state)
 
     def refiners(self) -> list[str]:
-        """Every refiner with a result, off first."""
-        found = list(dict.fromkeys(self.read().results["refiner"]))
-        return sorted(found, key=lambda name: name != OFF)
+        """Every refiner with an evaluation, off first."""
+        return _refiners(*self.state)
 
-    def standing(self, refiner: str, selector: str = HEADLINE) -> Standing:
-        """Who ranks where under one refiner and one selector."""
-        return _standing(str(self.path), self.stamp, self.key, refiner, selector)
+    def selectors(self) -> list[str]:
+        """Every selector that trainings were measured by."""
+        return _selectors(*self.state)
 
-    def gains(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Gains over off: of every cell, and over all cells."""
-        return _gains(str(self.path), self.stamp, self.key)
+    def scores(self, refiner: str, selector: str = HEADLINE) -> pd.DataFrame:
+        """A row a training under one refiner; other selectors are of the refiner off alone."""
+        return _scores(*self.state, refiner, selector)
+
+    def results(self) -> pd.DataFrame:
+        """The scores of all refiners, one under the other."""
+        return _results(*self.state)
+
+    def failures(self) -> pd.DataFrame:
+        """A row a training whose every try failed."""
+        return _failures(*self.state)
+
+    def refused(self) -> pd.DataFrame:
+        """A row an evaluation that ended in an error."""
+        return _refused(*self.state)
+
+    def standing(
+        self,
+        refiner: str,
+        selector: str = HEADLINE,
+        holes: str = ALL_CELLS,
+        wanted: Wanted = EVERYTHING,
+    ) -> Standing:
+        """Who ranks where under one refiner and one selector, among the cells that are wanted."""
+        return _standing(*self.state, refiner, selector, holes, wanted)
+
+    def gains(self, refiner: str, wanted: Wanted = EVERYTHING) -> Gains:
+        """Gains of one refiner over off, among the cells that are wanted."""
+        return _gains(*self.state, refiner, wanted)
+
+    def overall_gains(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Of every refiner: gains of every cell, and over all cells."""
+        return _overall_gains(*self.state)
+
+    @property
+    def state(self) -> tuple[str, int, str]:
+        """Database, its state and the board: what every cache is keyed on."""
+        return str(self.path), self.stamp, self.key
 
     def curves(self, dataset: str, noise: str, method: str, refiner: str) -> pd.DataFrame:
         """Accuracy at every k of one cell."""
@@ -176,33 +236,114 @@ def _boards(path: str, stamp: int) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _snapshot(path: str, stamp: int, board: str) -> Snapshot:
+def _suite(path: str, stamp: int, board: str) -> dict[str, Any]:
     with closing(open_reader(Path(path))) as connection:
-        # One transaction, so that a run which commits meanwhile cannot tear the frames apart.
-        connection.execute("BEGIN")
-        return Snapshot(
-            results=reader.results(connection, board).drop(columns="curve"),
-            planned=reader.planned(connection, board),
-            excluded=reader.excluded(connection, board),
-            methods=reader.methods(connection, board),
-            selections=reader.selections(connection, board),
-            suite=reader.suite_of(connection, board),
-        )
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _standing(path: str, stamp: int, board: str, refiner: str, selector: str) -> Standing:
-    found = _snapshot(path, stamp, board)
-    results = found.results
-    if selector != HEADLINE:
-        chosen = found.selections["selector"] == selector
-        results = found.selections[chosen].assign(refiner=OFF)
-    return make_standing(results, found.planned, found.excluded, refiner)
+        return reader.suite_of(connection, board)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _gains(path: str, stamp: int, board: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    results = _snapshot(path, stamp, board).results
+def _excluded(path: str, stamp: int, board: str) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        return reader.excluded(connection, board)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _methods(path: str, stamp: int, board: str) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        return reader.methods(connection, board)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _refiners(path: str, stamp: int, board: str) -> list[str]:
+    with closing(open_reader(Path(path))) as connection:
+        return scores.refiners(connection, board)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _selectors(path: str, stamp: int, board: str) -> list[str]:
+    with closing(open_reader(Path(path))) as connection:
+        return scores.selectors(connection, board)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _failures(path: str, stamp: int, board: str) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        return coverage.failures(connection, board)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _refused(path: str, stamp: int, board: str) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        return coverage.without_value(connection, board)
+
+
+# Large frames are shared between readers and never changed by them: a copy of each would cost more
+# than what is done with it.
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _cells(path: str, stamp: int, board: str) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        return scores.cells(connection, board)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _scores(path: str, stamp: int, board: str, refiner: str, selector: str) -> pd.DataFrame:
+    named = _cells(path, stamp, board)
+    with closing(open_reader(Path(path))) as connection:
+        if selector == HEADLINE:
+            return scores.scores(connection, board, refiner, named)
+        return scores.selected(connection, board, selector, named)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _results(path: str, stamp: int, board: str) -> pd.DataFrame:
+    names = _refiners(path, stamp, board)
+    frames = [_scores(path, stamp, board, name, HEADLINE) for name in names]
+    if not frames:
+        return _scores(path, stamp, board, OFF, HEADLINE)
+    parts = [
+        frame.assign(refiner=pd.Categorical([name] * len(frame), categories=names))
+        for name, frame in zip(names, frames, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _unfinished(path: str, stamp: int, board: str) -> pd.DataFrame:
+    with closing(open_reader(Path(path))) as connection:
+        return scores.unfinished(connection, board)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _standing(
+    path: str, stamp: int, board: str, refiner: str, selector: str, holes: str, wanted: Wanted
+) -> Standing:
+    return make_standing(
+        _scores(path, stamp, board, refiner, selector),
+        _cells(path, stamp, board),
+        _unfinished(path, stamp, board),
+        _excluded(path, stamp, board),
+        holes,
+        wanted.of,
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _gains(path: str, stamp: int, board: str, refiner: str, wanted: Wanted) -> Gains:
+    names = [OFF, refiner]
+    parts = [
+        frame.assign(refiner=pd.Categorical([name] * len(frame), categories=names))
+        for name in names
+        for frame in [wanted.of(_scores(path, stamp, board, name, HEADLINE))]
+    ]
+    both = pd.concat(parts, ignore_index=True)
+    return Gains(gains.by_cell(both), gains.overall(both), gains.by_method(both))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _overall_gains(path: str, stamp: int, board: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    results = _results(path, stamp, board)
     return gains.by_cell(results), gains.overall(results)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.stats.frame import BLOCK, CELL
-from bench.stats.leaderboard import cells, leaderboard
+from bench.stats.density import density
+from bench.stats.frame import CELL
+from bench.stats.leaderboard import cells, leaderboard_of
+from bench.stats.ranks import block_table
 
 MISSING, FAILED, LEFT_OUT, NO_VALUE = "missing", "failed", "left out", "no value"
 """Why a cell is empty: not run yet; every try failed; excluded by the plan; not evaluated."""
@@ -24,13 +27,17 @@ class Standing:
         blocks: (data set, noise) in the order of the plan, with a result or not.
         holes: dataset, noise, method, why: cells without a result.
         silent: blocks where no method has a result; ranks are over the others.
+        counted: blocks that ranks and means are over.
+        ranks: accuracies that are ranked, a row a block and a column a ranked method.
     """
 
     table: pd.DataFrame
     cells: pd.DataFrame
+    ranks: pd.DataFrame
     blocks: list[tuple[str, str]]
     holes: pd.DataFrame
     silent: list[tuple[str, str]]
+    counted: list[tuple[str, str]]
 
     @property
     def ranked(self) -> pd.DataFrame:
@@ -49,36 +56,54 @@ class Standing:
 
 
 def make_standing(
-    results: pd.DataFrame, planned: pd.DataFrame, excluded: pd.DataFrame, refiner: str
+    scores: pd.DataFrame,
+    planned: pd.DataFrame,
+    unfinished: pd.DataFrame,
+    excluded: pd.DataFrame,
+    holes: str,
+    wanted: Callable[[pd.DataFrame], pd.DataFrame],
 ) -> Standing:
     """Join statistics with the plan.
 
     Args:
-        results: a row a training and refiner, as ``bench.stats`` takes them.
-        planned: every training of the board: dataset, noise, method, seed, status.
+        scores: a row a training under one refiner, as ``bench.store.scores`` gives them.
+        planned: every cell of the board by number: dataset, noise, method, planned.
+        unfinished: trainings without a result: cell, status, trainings.
         excluded: cells that the plan leaves out.
-        refiner: whose results to rank.
+        holes: ``all`` or ``common``, as ``bench.stats.leaderboard`` takes it.
+        wanted: keeps the rows of a frame that the reader wants to see.
     """
-    asked = planned.groupby(CELL, sort=False).agg(
-        planned=("seed", "size"), statuses=("status", set)
-    )
-    asked = asked.reset_index()
-    found = cells(results, refiner).merge(asked[[*CELL, "planned"]], on=CELL, how="left")
-    blocks = _pairs(asked)
-    silent = [block for block in blocks if block not in set(_pairs(found))]
-    methods = list(dict.fromkeys([*asked["method"], *excluded["method"]]))
+    asked = wanted(planned)
+    left_out = wanted(excluded)
+    refiners = list(scores["refiner"].cat.categories)
+    found = cells(wanted(scores), refiners[0]) if refiners else cells(scores)
+    names = [found[column].astype(object) for column in CELL]
+    found = found.assign(**dict(zip(CELL, names, strict=True)))
+    plain = asked.astype(dict.fromkeys(CELL, object))
+    found = found.merge(plain, on=CELL, how="left")
+    blocks = _pairs(plain)
+    have = set(_pairs(found))
+    methods = list(dict.fromkeys([*plain["method"], *left_out["method"]]))
+    counted = have
+    if holes == "common":
+        counted = set(density(found).common)
     return Standing(
-        table=_with_all(leaderboard(results, refiner), methods),
+        table=_with_all(leaderboard_of(found, holes), methods),
         cells=found,
+        ranks=block_table(found, holes),
         blocks=blocks,
-        holes=_holes(found, asked, blocks, methods),
-        silent=silent,
+        holes=_holes(found, plain, unfinished, blocks, methods),
+        silent=[block for block in blocks if block not in have],
+        counted=[block for block in blocks if block in counted],
     )
 
 
 def _pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    unique = frame[BLOCK].drop_duplicates()
-    return list(zip(unique["dataset"], unique["noise"], strict=True))
+    return list(dict.fromkeys(_keys(frame)))
+
+
+def _keys(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(zip(frame["dataset"], frame["noise"], strict=True))
 
 
 def _with_all(board: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
@@ -94,22 +119,30 @@ def _with_all(board: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
 
 
 def _holes(
-    found: pd.DataFrame, asked: pd.DataFrame, blocks: list[tuple[str, str]], methods: list[str]
+    found: pd.DataFrame,
+    asked: pd.DataFrame,
+    unfinished: pd.DataFrame,
+    blocks: list[tuple[str, str]],
+    methods: list[str],
 ) -> pd.DataFrame:
     have = set(found[CELL].itertuples(index=False, name=None))
-    statuses = {tuple(row[:3]): row[3] for row in asked[[*CELL, "statuses"]].to_numpy()}
+    open_in = unfinished.groupby("cell")["status"].agg(set).to_dict()
+    left = unfinished.groupby("cell")["trainings"].sum().to_dict()
+    places = {
+        (row.dataset, row.noise, row.method): (row.Index, row.planned) for row in asked.itertuples()
+    }
     rows = []
     for method in methods:
         for block in blocks:
             cell = (*block, method)
-            if cell not in have:
-                rows.append((*cell, _why(statuses.get(cell))))
+            if cell in have:
+                continue
+            number, planned = places.get(cell, (None, 0))
+            if number is None:
+                why = LEFT_OUT
+            elif left.get(number, 0) < planned:
+                why = NO_VALUE
+            else:
+                why = MISSING if "missing" in open_in[number] else FAILED
+            rows.append((*cell, why))
     return pd.DataFrame(rows, columns=[*CELL, "why"])
-
-
-def _why(statuses: set[str] | None) -> str:
-    if statuses is None:
-        return LEFT_OUT
-    if "done" in statuses:
-        return NO_VALUE
-    return MISSING if "missing" in statuses else FAILED

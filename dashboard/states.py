@@ -11,9 +11,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.data import Board
+from dashboard.exports import Shown, show_table
 from dashboard.words import count, plain, run_command
 
 log = logging.getLogger(__name__)
+
+MOST_ROWS = 200
+"""Of a list of cells; its CSV holds all."""
 
 
 @contextmanager
@@ -72,43 +76,39 @@ def nothing_done(board: Board) -> None:
         st.markdown("The plan holds no training; every cell of the suite was left out.")
 
 
-def failures(board: Board, planned: pd.DataFrame, *, opened: bool = False) -> None:
+def failures(board: Board, *, opened: bool = False) -> None:
     """Trainings whose every try failed, with reasons; nothing where there are none."""
-    failed = planned[~planned["status"].isin(["done", "missing"])]
-    if failed.empty:
+    if not board.failed:
         return
+    failed = board.failures()
     label = f"{count(len(failed), 'failed training')}: how each ended, and how to try again"
     with st.expander(label, expanded=opened, icon=":material/error:"):
-        st.dataframe(
-            failed[["method", "dataset", "noise", "seed", "status", "error"]],
-            hide_index=True,
-            column_config={
-                "dataset": st.column_config.TextColumn("data set"),
-                "status": st.column_config.TextColumn(help="How the last try ended."),
-                "error": st.column_config.TextColumn(
-                    width="large", help="The last line of the failure."
-                ),
-            },
-        )
+        text = st.column_config.TextColumn
+        columns = {
+            "dataset": text("data set"),
+            "status": text("status", help="How the last try ended."),
+            "error": text("error", width="large", help="The last line of the failure."),
+        }
+        shown = failed[["method", "dataset", "noise", "seed", "status", "error"]]
+        show_table(Shown(shown.head(MOST_ROWS), columns), "Failed trainings", csv=shown)
         st.markdown("To run them again:")
         st.code(run_command(board.suite, board.budget, board.path, "failed"), language="bash")
 
 
-def refused(results: pd.DataFrame) -> None:
+def refused(board: Board) -> None:
     """Evaluations that ended in an error; nothing where there are none."""
-    wrong = results[results["test_accuracy"].isna()]
+    wrong = board.refused()
     if wrong.empty:
         return
     label = f"{count(len(wrong), 'evaluation')} without a value: which, and why"
     with st.expander(label, icon=":material/warning:"):
-        st.dataframe(
-            wrong[["refiner", "method", "dataset", "noise", "seed", "error"]],
-            hide_index=True,
-            column_config={
-                "dataset": st.column_config.TextColumn("data set"),
-                "error": st.column_config.TextColumn(width="large"),
-            },
-        )
+        text = st.column_config.TextColumn
+        columns = {
+            "dataset": text("data set"),
+            "error": text("error", width="large", help="Why the refiner gave nothing."),
+        }
+        shown = wrong[["refiner", "method", "dataset", "noise", "seed", "error"]]
+        show_table(Shown(shown.head(MOST_ROWS), columns), "Evaluations without a value", csv=shown)
 
 
 def left_out(excluded: pd.DataFrame) -> None:
@@ -117,11 +117,9 @@ def left_out(excluded: pd.DataFrame) -> None:
         return
     label = f"{count(len(excluded), 'cell')} left out by the plan: which, and why"
     with st.expander(label, icon=":material/block:"):
-        st.dataframe(
-            excluded,
-            hide_index=True,
-            column_config={
-                "dataset": st.column_config.TextColumn("data set"),
-                "reason": st.column_config.TextColumn(width="large"),
-            },
-        )
+        text = st.column_config.TextColumn
+        columns = {
+            "dataset": text("data set"),
+            "reason": text("reason", width="large", help="Why the plan leaves it out."),
+        }
+        show_table(Shown(excluded.head(MOST_ROWS), columns), "Cells left out", csv=excluded)

@@ -9,11 +9,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from bench.api import KNOWLEDGE, USES
-from bench.report.tables import BADGES
 from dashboard.exports import Shown
-from dashboard.standing import Standing
-from dashboard.words import badges, headings, percent, plain, points
+from dashboard.words import percent, points
 
 HIGHLIGHT = "font-weight: bold"
 LEAST_PX, LETTER_PX, PADDING_PX, MOST_PX = 80, 7, 24, 300
@@ -39,40 +36,6 @@ NOTHING = Figure(math.nan, "missing")
 """No number; ``st.dataframe`` shows its placeholder for it."""
 
 
-def standings_table(
-    standing: Standing,
-    declared: Mapping[str, list[str]],
-    oracle: Mapping[str, float] | None = None,
-) -> Shown:
-    """Methods down, (data set, noise) across.
-
-    Args:
-        standing: ranks and cells.
-        declared: what each method is told or uses.
-        oracle: mean accuracy of the best test epoch, to stand beside the ranking, never in it.
-    """
-    rows = standing.table.to_dict("records")
-    methods = [str(row["method"]) for row in rows]
-    frame = pd.DataFrame({"method": methods})
-    frame["rank"] = _figures([row["rank"] for row in rows], "{:.2f}".format)
-    frame["told"] = [badges(declared.get(method, [])) for method in methods]
-    frame["mean"] = pd.Series([_mean(row) for row in rows], dtype=object)
-    found = {(c["dataset"], c["noise"], c["method"]): c for c in standing.cells.to_dict("records")}
-    for position, block in enumerate(standing.blocks):
-        keys = [(*block, method) for method in methods]
-        cells = [_cell(found[key]) if key in found else NOTHING for key in keys]
-        frame[f"block{position}"] = pd.Series(cells, dtype=object)
-    ranked = ["mean", *frame.columns[4:]]
-    if oracle is not None:
-        beside = _figures([oracle.get(method, math.nan) for method in methods], percent)
-        frame.insert(4, "oracle", beside)
-    shown = _styled(frame).apply(_bold_best, subset=ranked)
-    columns = _standings_columns(standing, oracle is not None)
-    for name in ("method", "told"):
-        columns[name]["width"] = _width(frame[name])
-    return Shown(shown, columns)
-
-
 def gains_table(
     overall: pd.DataFrame, worst_cells: Mapping[str, str], oracle: pd.DataFrame | None = None
 ) -> Shown:
@@ -87,8 +50,8 @@ def gains_table(
     order = ["refiner", "gain", "low", "high", "wins", "ties", "losses"]
     frame = frame[[*order, "worst", "where", "p", "cells"]].reset_index(drop=True)
     for column in ("gain", "low", "high", "worst"):
-        frame[column] = _figures(frame[column], points)
-    frame["p"] = _figures(frame["p"], _p)
+        frame[column] = figures(frame[column], points)
+    frame["p"] = figures(frame["p"], p_words)
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     columns = {
         "refiner": text("refiner", pinned=True, help="The plug-in on the trained classifier."),
@@ -118,7 +81,7 @@ def gains_table(
             "labels, so no one could choose that k: it is no result and is never ranked. Empty "
             "for a refiner that has no k.",
         )
-    return Shown(_styled(frame), columns)
+    return Shown(styled(frame), columns)
 
 
 def _ceiling(row: Mapping[Any, Any] | None) -> Figure:
@@ -146,7 +109,7 @@ def published_table(beside: pd.DataFrame, names: Mapping[tuple[str, str], str]) 
         [Figure(row["published"], percent(row["published"], row["std"])) for row in rows],
         dtype=object,
     )
-    frame["difference"] = _figures([row["difference"] for row in rows], points)
+    frame["difference"] = figures([row["difference"] for row in rows], points)
     frame["flag"] = ["" if row["verified"] else "unverified" for row in rows]
     frame["differs"] = [_kinds(row["reasons"]) for row in rows]
     for column in ("backbone", "epochs", "reported"):
@@ -155,7 +118,7 @@ def published_table(beside: pd.DataFrame, names: Mapping[tuple[str, str], str]) 
     for column in ("source", "published_noise", "selector"):
         frame[column] = [str(row[column]) for row in rows]
     frame["seeds"] = [int(row["seeds"]) for row in rows]
-    return Shown(_styled(frame), _published_columns())
+    return Shown(styled(frame), _published_columns())
 
 
 def _kinds(reasons: Iterable[str]) -> str:
@@ -199,78 +162,29 @@ def _published_columns() -> dict[str, Any]:
     }
 
 
-def _width(cells: pd.Series) -> int:
+def width(cells: pd.Series) -> int:
     """Pixels that show the longest of these texts."""
     longest = max((len(cell) for cell in cells), default=0)
     return min(max(LEAST_PX, LETTER_PX * longest + PADDING_PX), MOST_PX)
 
 
-def _standings_columns(standing: Standing, oracle: bool) -> dict[str, Any]:
-    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
-    known = {**KNOWLEDGE, **USES}
-    legend = "; ".join(f"**{short}**: {known[name]}" for name, short in BADGES.items())
-    columns: dict[str, Any] = {
-        "rank": number(
-            "rank",
-            help="Average of the ranks in the noise columns; 1 is best, ties share a rank. Only "
-            "methods with a result in every column are ranked.",
-        ),
-        "method": text("method", pinned=True, help="The method and parameters that differ."),
-        "told": text(
-            "told / uses",
-            help=f"What a method is told beyond the wrong labels, or uses beyond one network "
-            f"trained from scratch. Empty: nothing. {legend}.",
-        ),
-        "mean": number(
-            "mean",
-            help="Mean over the noise columns, in %, ± half of the 95 % bootstrap interval over "
-            "them. Only for ranked methods.",
-        ),
-        "oracle": number(
-            "oracle, not ranked",
-            help="Mean over the same columns at each training's best test epoch. It uses test "
-            "labels, so no one could choose that epoch: it is no result and is never ranked.",
-        ),
-    }
-    if not oracle:
-        del columns["oracle"]
-    for position, (block, heading) in enumerate(
-        zip(standing.blocks, headings(standing.blocks), strict=True)
-    ):
-        columns[f"block{position}"] = number(
-            heading,
-            help=f"Test accuracy on {plain(block[0])} with noise {plain(block[1])}, in %: mean "
-            "over seeds ± half of the 95 % Student t interval. (2/3): two of three seeds.",
-        )
-    return columns
-
-
-def _mean(row: Mapping[Any, Any]) -> Figure:
-    if math.isnan(row["mean"]):
-        return NOTHING
-    return Figure(row["mean"], percent(row["mean"], (row["high"] - row["low"]) / 2))
-
-
-def _cell(row: Mapping[Any, Any]) -> Figure:
-    text = percent(row["mean"], (row["high"] - row["low"]) / 2)
-    if row["seeds"] < row["planned"]:
-        text += f" ({row['seeds']}/{row['planned']:.0f})"
-    return Figure(row["mean"], text)
-
-
-def _p(value: float) -> str:
+def p_words(value: float) -> str:
+    """A p-value with three digits."""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _figures(values: Iterable[float], words: Callable[[float], str]) -> pd.Series:
+def figures(values: Iterable[float], words: Callable[[float], str]) -> pd.Series:
+    """Numbers with their words; NaN is nothing."""
     shown = [NOTHING if math.isnan(value) else Figure(value, words(value)) for value in values]
     return pd.Series(shown, dtype=object)
 
 
-def _styled(frame: pd.DataFrame) -> Any:
+def styled(frame: pd.DataFrame) -> Any:
+    """Every cell in its words."""
     return frame.style.format(str)
 
 
-def _bold_best(column: pd.Series) -> list[str]:
+def bold_best(column: pd.Series) -> list[str]:
+    """A style for every cell of a column: the best stand out."""
     numbers = column.astype(float)
     return [HIGHLIGHT if best else "" for best in numbers == numbers.max()]

@@ -26,13 +26,14 @@ def gain_frame(
     """Methods × blocks, whole, in percentage points; a cell without a pair has a NaN gain.
 
     Returns:
-        method, block, gain, low, high, off, seeds, label, effect.
+        method, block, gain, low, high, off, seeds, label, dataset, noise, effect.
     """
     found = {(c["dataset"], c["noise"], c["method"]): c for c in by_cell.to_dict("records")}
     rows = []
     for method in methods:
         for block, name in zip(blocks, names, strict=True):
             row: dict[str, object] = {"method": method, "block": name, "label": "none"}
+            row |= {"dataset": block[0], "noise": block[1]}
             cell = found.get((*block, method))
             if cell is not None:
                 row |= {column: 100 * cell[column] for column in ("gain", "low", "high", "off")}
@@ -42,6 +43,7 @@ def gain_frame(
                 }
             rows.append(row)
     columns = ["method", "block", "gain", "low", "high", "off", "seeds", "label"]
+    columns += ["dataset", "noise"]
     frame = pd.DataFrame(rows).reindex(columns=columns)
     signs = frame["label"].str[0].map({"+": "gain", "−": "harm", "0": "no change"})
     return frame.assign(effect=signs.fillna("no pair"))

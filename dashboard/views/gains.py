@@ -9,11 +9,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from bench.report import gain_charts as charts
+from bench.report import gain_charts
 from bench.stats.frame import CELL
-from dashboard import attribution, states
-from dashboard.controls import choose, ink
-from dashboard.data import OFF, Board, Snapshot
+from dashboard import attribution, gain_section, states
+from dashboard.controls import choose
+from dashboard.data import OFF, Board
+from dashboard.exports import show_chart, show_table
+from dashboard.filters import choose_cells
 from dashboard.tables import gains_table
 from dashboard.words import count, headings, percent, plain, points
 
@@ -22,20 +24,18 @@ FIRST = "lip"
 
 def show(board: Board) -> None:
     """The page."""
-    found = board.read()
     if not board.done:
         states.nothing_done(board)
-        states.failures(board, found.planned, opened=True)
+        states.failures(board, opened=True)
         return
     refiners = [name for name in board.refiners() if name != OFF]
-    cells, overall = board.gains()
-    if not refiners or cells.empty:
+    if not refiners or all(board.gains(name).cells.empty for name in refiners):
         st.subheader("No gains yet")
         st.markdown(
             "A gain compares a refiner with **off** on the same trained weights; no training of "
             "this board has both."
         )
-        states.refused(found.results)
+        states.refused(board)
         return
     refiners.sort(key=lambda name: name != FIRST)
     refiner = choose(
@@ -44,35 +44,34 @@ def show(board: Board) -> None:
         "gain",
         help="The plug-in whose gain over off is shown; both come from the same trained weights.",
     )
-    blocks, methods = _axes(found)
-    one = cells[cells["refiner"] == refiner]
-    frame = charts.gain_frame(one, methods, blocks, headings(blocks))
+    filtered = choose_cells(board, board.cells())
+    if filtered.words:
+        st.caption(f":material/filter_list: {filtered.words}")
+    found = board.gains(refiner, filtered.wanted)
+    one = found.cells
+    blocks, methods = _axes(filtered.wanted.of(board.cells()))
+    frame = gain_charts.gain_frame(one, methods, blocks, headings(blocks))
     if one.empty:
-        st.markdown(f"No evaluation of **{plain(refiner)}** has a value yet.")
+        st.markdown(f"No evaluation of **{plain(refiner)}** has a value here yet.")
     else:
-        row = overall[overall["refiner"] == refiner].iloc[0].to_dict()
-        st.markdown(_verdict(row, frame))
-        with states.guarded("heat map"):
-            st.altair_chart(
-                charts.heat_map(frame, ink()),
-                alt=f"Gain of {plain(refiner)} in every cell, in percentage points",
-            )
-        st.caption(_legend(one, found.results[found.results["refiner"] == refiner]))
-    _all_refiners(board, found, cells, overall)
+        st.markdown(_verdict(found.overall.iloc[0].to_dict(), frame))
+        gain_section.show_cells(frame, refiner)
+        st.caption(_legend(one, filtered.wanted.of(board.scores(refiner))))
+        gain_section.show_methods(found.by_method, refiner)
+        gain_section.show_where(board, frame, refiner)
+    _all_refiners(board)
     attribution.show(board, refiner)
     if not one.empty:
-        _where(frame, refiner)
-        _curves(board, found, cells, refiner)
-    states.failures(board, found.planned)
-    states.refused(found.results)
+        _curves(board, one, refiner)
+    states.failures(board)
+    states.refused(board)
 
 
-def _all_refiners(
-    board: Board, found: Snapshot, cells: pd.DataFrame, overall: pd.DataFrame
-) -> None:
+def _all_refiners(board: Board) -> None:
     """Every refiner over all cells, with the oracle beside them if it is asked for."""
     st.subheader("All refiners")
-    with_oracle = bool(found.results["k"].notna().any()) and st.toggle(
+    cells, overall = board.overall_gains()
+    with_oracle = bool(board.results()["k"].notna().any()) and st.toggle(
         "Show the oracle",
         key="oracle_k",
         help="Adds what the best k of every training would gain. It uses test labels, so it is "
@@ -81,22 +80,20 @@ def _all_refiners(
     )
     with states.guarded("table"):
         oracle = attribution.oracle(board) if with_oracle else None
-        shown = gains_table(overall, _worst(cells), oracle)
-        st.dataframe(shown.frame, column_config=shown.columns, hide_index=True, placeholder="–")
+        show_table(gains_table(overall, _worst(cells), oracle), "All refiners", csv=overall)
     text = (
         "Percentage points of test accuracy over off, from the same trained weights: seeds are "
-        "averaged inside a cell, intervals and the test are over cells. Cells share data, so they "
-        "are less independent than the test takes them to be."
+        "averaged inside a cell, intervals and the test are over cells, without the filter. Cells "
+        "share data, so they are less independent than the test takes them to be."
     )
     if with_oracle:
         text += " The oracle chose its k by test labels: it is no result, and is not ranked."
     st.caption(text)
 
 
-def _axes(found: Snapshot) -> tuple[list[tuple[str, str]], list[str]]:
-    planned = found.planned
-    pairs = zip(planned["dataset"], planned["noise"], strict=True)
-    return list(dict.fromkeys(pairs)), list(dict.fromkeys(planned["method"]))
+def _axes(cells: pd.DataFrame) -> tuple[list[tuple[str, str]], list[str]]:
+    pairs = zip(cells["dataset"], cells["noise"], strict=True)
+    return list(dict.fromkeys(pairs)), [str(name) for name in dict.fromkeys(cells["method"])]
 
 
 def _verdict(row: Mapping[Any, Any], frame: pd.DataFrame) -> str:
@@ -154,22 +151,9 @@ def _worst(cells: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _where(frame: pd.DataFrame, refiner: str) -> None:
-    st.subheader("Does it help where help is needed?")
-    with states.guarded("chart"):
-        st.altair_chart(
-            charts.gain_against_off(frame, ink()),
-            alt=f"Gain of {plain(refiner)} against accuracy without it, a mark a cell",
-        )
-    st.caption(
-        "A mark is a cell. On the left are the cells that were poor without it, above 0 those that "
-        "it made better."
-    )
-
-
-def _curves(board: Board, found: Snapshot, cells: pd.DataFrame, refiner: str) -> None:
+def _curves(board: Board, cells: pd.DataFrame, refiner: str) -> None:
     """Every k of one cell, for audit."""
-    trained = found.results[found.results["refiner"] == refiner]
+    trained = board.scores(refiner)
     if trained["k"].isna().all():
         return
     st.subheader("Every k of one cell")
@@ -204,8 +188,10 @@ def _curves(board: Board, found: Snapshot, cells: pd.DataFrame, refiner: str) ->
         left, right = st.columns(2)
         with left:
             st.markdown("**Test accuracy**, shown for audit")
-            st.altair_chart(
-                charts.k_curve(scaled, "test_accuracy", 100 * row["off"], ink()),
+            show_chart(
+                lambda ink: gain_charts.k_curve(scaled, "test_accuracy", 100 * row["off"], ink),
+                "Test accuracy at every k",
+                csv=scaled,
                 alt="Test accuracy against k; seeds thin, mean thick",
             )
         with right:
@@ -213,8 +199,10 @@ def _curves(board: Board, found: Snapshot, cells: pd.DataFrame, refiner: str) ->
             if scaled["noisy_val_accuracy"].isna().all():
                 st.caption("This protocol holds no validation samples out.")
             else:
-                st.altair_chart(
-                    charts.k_curve(scaled, "noisy_val_accuracy", ink=ink()),
+                show_chart(
+                    lambda ink: gain_charts.k_curve(scaled, "noisy_val_accuracy", ink=ink),
+                    "Noisy validation accuracy at every k",
+                    csv=scaled,
                     alt="Noisy validation accuracy against k; seeds thin, mean thick",
                 )
         same = trained[

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 
-from bench.report import standing_charts as charts
-from dashboard import states
-from dashboard.controls import choose, ink
-from dashboard.data import HEADLINE, OFF, ORACLE, Board, Snapshot
+from bench.stats.frame import BLOCK
+from bench.stats.remarks import remarks
+from dashboard import rankings, states
+from dashboard.controls import choose
+from dashboard.data import ALL_CELLS, COMMON_CELLS, HEADLINE, OFF, ORACLE, Board
+from dashboard.exports import Shown, show_table
+from dashboard.filters import Filtered, choose_cells
+from dashboard.links import show_link
 from dashboard.standing import FAILED, LEFT_OUT, MISSING, NO_VALUE, Standing
-from dashboard.tables import standings_table
+from dashboard.standings_table import (
+    EACH_DATA_SET,
+    EACH_NOISE,
+    NO_COLUMNS,
+    costs_of,
+    standings_table,
+)
 from dashboard.words import count, headings, listing, plain, run_command
 
 SELECTORS = {
@@ -20,47 +32,67 @@ SELECTORS = {
 }
 """Rules that look at no test label, in words."""
 
-ALL = "all"
-FEW_SEEDS = 3
+HOLES = {"with holes": ALL_CELLS, "common cells only": COMMON_CELLS}
+"""What to do about missing cells, in words; filling them in is not among it."""
+
+MOST_COLUMNS = 24
+"""With more noise columns than this the table begins with one column a data set."""
+
+MOST_ROWS, ROW_PX = 24, 35
+"""A longer table scrolls."""
 
 
 def show(board: Board) -> None:
     """The page."""
-    found = board.read()
     if not board.done:
         states.nothing_done(board)
-        states.failures(board, found.planned, opened=True)
-        states.left_out(found.excluded)
+        states.failures(board, opened=True)
+        states.left_out(board.excluded())
         return
-    refiner, selector, with_oracle = _controls(board, found)
-    standing = board.standing(refiner, selector)
-    oracle = _oracle(board) if with_oracle else None
+    chosen = _controls(board)
+    filtered = choose_cells(board, board.cells())
+    standing = board.standing(chosen.refiner, chosen.selector, chosen.holes, filtered.wanted)
+    oracle = _oracle(board, chosen, filtered) if chosen.oracle else None
+    if filtered.words:
+        st.caption(f":material/filter_list: {filtered.words}")
     st.markdown(_who_leads(standing))
+    methods = board.methods()
+    costs = costs_of(methods)
     with st.container(key="standings"), states.guarded("table"):
         declared = {
-            str(row["method"]): [*row["knows"], *row["uses"]]
-            for row in found.methods.to_dict("records")
+            str(row["method"]): [*row["knows"], *row["uses"]] for row in methods.to_dict("records")
         }
-        shown = standings_table(standing, declared, oracle)
-        st.dataframe(
-            shown.frame,
-            column_config=shown.columns,
-            hide_index=True,
-            height="content",
+        shown = standings_table(standing, declared, costs, chosen.columns, oracle)
+        show_table(
+            shown,
+            f"Leaderboard of {board.suite}",
+            csv=_tidy(standing),
+            height="content" if len(standing.table) <= MOST_ROWS else MOST_ROWS * ROW_PX,
             placeholder="missing",
         )
-    _caveats(standing, refiner, selector, with_oracle=with_oracle)
-    _holes(board, standing)
+    _caveats(standing, chosen)
+    _holes(board, standing, chosen.holes)
     if len(standing.cells):
-        with states.guarded("chart"):
-            _chart(standing, found, refiner, selector)
-    _methods(found)
-    states.failures(board, found.planned)
-    states.refused(found.results)
-    states.left_out(found.excluded)
+        scores = board.scores(chosen.refiner, chosen.selector)
+        rankings.show(board, standing, scores, costs, filtered.wanted)
+    if board.failed:
+        states.failures(board)
+    states.refused(board)
+    states.left_out(board.excluded())
 
 
-def _controls(board: Board, found: Snapshot) -> tuple[str, str, bool]:
+@dataclass(frozen=True)
+class Chosen:
+    """What the controls of the page say."""
+
+    refiner: str
+    selector: str
+    holes: str
+    columns: str
+    oracle: bool
+
+
+def _controls(board: Board) -> Chosen:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         refiner = choose(
             "Refiner",
@@ -69,33 +101,70 @@ def _controls(board: Board, found: Snapshot) -> tuple[str, str, bool]:
             help="A plug-in on the trained classifier head. On and off come from the same trained "
             "weights; off is the method as it is.",
         )
-        if refiner != OFF:
-            return refiner, HEADLINE, False
-        known = set(found.selections["selector"])
-        offered = {words: name for name, words in SELECTORS.items() if name in known}
-        selector = HEADLINE
-        if len(offered) > 1:
-            words = choose(
-                "Accuracy at",
-                list(offered),
-                "epoch",
-                help="Which epoch speaks for a training. None of these rules sees a test label.",
-                folded=True,
-            )
-            selector = offered[words]
-        oracle = ORACLE in known and st.toggle(
-            "Show the oracle",
-            key="oracle",
-            help="Adds the accuracy at the best test epoch. It uses test labels, so it is never "
-            "ranked; it shows what choosing the epoch better could give at most.",
-            bind="query-params",
+        selector, oracle = HEADLINE, False
+        if refiner == OFF:
+            known = set(board.selectors())
+            offered = {words: name for name, words in SELECTORS.items() if name in known}
+            if len(offered) > 1:
+                words = choose(
+                    "Accuracy at",
+                    list(offered),
+                    "epoch",
+                    help="Which epoch speaks for a training. None of these rules sees a test "
+                    "label.",
+                    folded=True,
+                )
+                selector = offered.get(words, HEADLINE)
+        holes = choose(
+            "Missing cells",
+            list(HOLES),
+            "holes",
+            help="With holes: every noise column counts, and a method that lacks one is listed "
+            "without a rank. Common cells only: ranks are over the columns that every method has. "
+            "Nothing is ever filled in.",
+            folded=True,
         )
-    return refiner, selector, bool(oracle)
+        columns = choose(
+            "Columns",
+            _column_choices(board),
+            "columns",
+            help="What stands beside the ranking: each noise, or the mean over the noises of each "
+            "data set.",
+            folded=True,
+        )
+        if refiner == OFF and ORACLE in known:
+            oracle = st.toggle(
+                "Show the oracle",
+                key="oracle",
+                help="Adds the accuracy at the best test epoch. It uses test labels, so it is "
+                "never ranked; it shows what choosing the epoch better could give at most.",
+                bind="query-params",
+            )
+    return Chosen(refiner, selector, HOLES.get(holes, ALL_CELLS), columns, bool(oracle))
 
 
-def _oracle(board: Board) -> dict[str, float]:
-    table = board.standing(OFF, ORACLE).ranked
+def _column_choices(board: Board) -> list[str]:
+    """Many columns begin folded into data sets."""
+    cells = board.cells()
+    blocks, datasets = len(cells[BLOCK].drop_duplicates()), cells["dataset"].nunique()
+    every = [EACH_NOISE, EACH_DATA_SET, NO_COLUMNS]
+    if blocks <= MOST_COLUMNS:
+        return every
+    return [EACH_DATA_SET, EACH_NOISE, NO_COLUMNS] if datasets > 1 else [NO_COLUMNS, EACH_NOISE]
+
+
+def _oracle(board: Board, chosen: Chosen, filtered: Filtered) -> dict[str, float]:
+    table = board.standing(OFF, ORACLE, chosen.holes, filtered.wanted).ranked
     return dict(zip(table["method"], table["mean"], strict=True))
+
+
+def _tidy(standing: Standing) -> pd.DataFrame:
+    """Every cell with its method's place, for the CSV: shares, not percent."""
+    ranks = standing.table[["method", "rank", "mean", "low", "high"]]
+    renamed = ranks.rename(
+        columns={"mean": "method_mean", "low": "method_low", "high": "method_high"}
+    )
+    return standing.cells.drop(columns="planned").merge(renamed, on="method", how="left")
 
 
 def _who_leads(standing: Standing) -> str:
@@ -120,27 +189,25 @@ def _who_leads(standing: Standing) -> str:
     return text + "."
 
 
-def _caveats(standing: Standing, refiner: str, selector: str, *, with_oracle: bool) -> None:
-    epoch = SELECTORS[selector] if refiner == OFF else "last epoch"
+def _caveats(standing: Standing, chosen: Chosen) -> None:
+    epoch = SELECTORS[chosen.selector] if chosen.refiner == OFF else "last epoch"
     text = (
         f"Test accuracy in %, {epoch}; ± is half of a 95 % interval, over seeds in the noise "
-        "columns and over those columns in the mean. The best of each column is bold. Hover over "
-        "a heading for its meaning, click it to sort."
+        "columns and over those columns in the mean. The best of each column is bold. Methods that "
+        "share a letter are not told apart by Nemenyi's test. Hover over a heading for its "
+        "meaning, click it to sort."
     )
-    if with_oracle:
+    if chosen.holes == COMMON_CELLS:
+        text += (
+            f" Ranks and means are over the {count(len(standing.counted), 'column')} of "
+            f"{len(standing.blocks)} that every method has."
+        )
+    if chosen.oracle:
         text += " The oracle chose its epochs by test labels: it is no result, and is not ranked."
     st.caption(text)
-    if standing.least_seeds < FEW_SEEDS and len(standing.cells):
-        seeds = count(standing.least_seeds, "seed")
-        which = (
-            "Every cell has" if standing.most_seeds == standing.least_seeds else "Some cells have"
-        )
-        more = "no interval can be given" if standing.least_seeds == 1 else "intervals are wide"
-        st.info(
-            f"{which} only {seeds}: {more} there, and differences say little. "
-            "Three seeds or more are needed to compare.",
-            icon=":material/casino:",
-        )
+    said = remarks(standing.cells, standing.ranks)
+    if said:
+        st.info(" ".join(said), icon=":material/casino:")
     if 0 < len(standing.silent) < len(standing.blocks):
         names = headings(standing.blocks)
         waiting = [n for n, b in zip(names, standing.blocks, strict=True) if b in standing.silent]
@@ -151,7 +218,7 @@ def _caveats(standing: Standing, refiner: str, selector: str, *, with_oracle: bo
         )
 
 
-def _holes(board: Board, standing: Standing) -> None:
+def _holes(board: Board, standing: Standing, rule: str) -> None:
     """Which cells are empty, why, and the command that fills them."""
     holes = standing.holes
     short = int((standing.cells["planned"] - standing.cells["seeds"]).sum())
@@ -175,8 +242,13 @@ def _holes(board: Board, standing: Standing) -> None:
         total = len(standing.cells) + len(holes)
         sentences.append(
             f"**{len(holes)} of {count(total, 'cell')} {_are(len(holes))} empty** "
-            f"({'; '.join(parts)}). A method with an empty cell is listed without a rank, "
-            "because a mean over fewer cells compares with nothing."
+            f"({'; '.join(parts)}). "
+            + (
+                "Ranks are over the columns that every method has."
+                if rule == COMMON_CELLS
+                else "A method with an empty cell is listed without a rank, because a mean over "
+                "fewer cells compares with nothing."
+            )
         )
     if short:
         sentences.append(
@@ -190,76 +262,17 @@ def _holes(board: Board, standing: Standing) -> None:
         st.markdown(" ".join(sentences))
         if waiting:
             st.code(run_command(board.suite, board.budget, board.path), language="bash")
+        if len(holes):
+            with st.expander("Exactly which cells are empty", icon=":material/grid_off:"):
+                text = st.column_config.TextColumn
+                columns = {
+                    "dataset": text("data set"),
+                    "why": text("why", help="Not run yet, failed, left out, or without a value."),
+                }
+                shown = holes[["method", "dataset", "noise", "why"]]
+                show_table(Shown(shown, columns), "Empty cells")
+            show_link(board, "coverage", "How to fill each of them", state="missing")
 
 
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
-
-
-def _chart(standing: Standing, found: Snapshot, refiner: str, selector: str) -> None:
-    st.subheader("How far apart are they?")
-    blocks = [block for block in standing.blocks if block not in standing.silent]
-    names = dict(zip(headings(standing.blocks), standing.blocks, strict=True))
-    offered = [name for name, block in names.items() if block in blocks]
-    options = [ALL, *offered] if len(offered) > 1 else offered
-    chosen = choose("Noise", options, "noise")
-    if chosen == ALL:
-        means = standing.ranked[["method", "mean", "low", "high"]]
-        parts = _parts(standing.cells, standing).assign(value=lambda f: f["mean"])
-        part, said = "noise", "noise columns; the thin marks are those columns"
-        if means.empty:
-            st.caption("No method is ranked yet, so there is no mean to draw; choose one noise.")
-            return
-    else:
-        dataset, noise = names[chosen]
-        rows = standing.cells
-        rows = rows[(rows["dataset"] == dataset) & (rows["noise"] == noise)]
-        means = rows.sort_values("mean", ascending=False)[["method", "mean", "low", "high"]]
-        seeds = _runs(found, refiner, selector)
-        seeds = seeds[(seeds["dataset"] == dataset) & (seeds["noise"] == noise)]
-        parts = seeds.assign(value=seeds["test_accuracy"])
-        part, said = "seed", "seeds; the thin marks are those seeds"
-    parts = parts[parts["method"].isin(means["method"])]
-    scaled = means.assign(**{c: 100 * means[c] for c in ("mean", "low", "high")})
-    st.altair_chart(
-        charts.standings(
-            scaled,
-            parts[["method", part]].assign(value=100 * parts["value"]),
-            part,
-            "test accuracy, %",
-            ink(),
-        ),
-        alt=f"Mean test accuracy of every method with its 95 % interval, {plain(chosen)}",
-    )
-    st.caption(
-        f"Dot and bar: mean and 95 % interval over {said}. Methods meet the same data and the same "
-        "wrong labels, so one may win every time although the bars overlap; ranks see that."
-    )
-
-
-def _methods(found: Snapshot) -> None:
-    with st.expander("What the methods are", icon=":material/menu_book:"):
-        st.dataframe(
-            found.methods[["method", "summary", "paper", "train_s"]],
-            hide_index=True,
-            column_config={
-                "summary": st.column_config.TextColumn(width="large"),
-                "paper": st.column_config.TextColumn(width="medium"),
-                "train_s": st.column_config.NumberColumn(
-                    "seconds", format="%.1f", help="Mean training time, as measured here."
-                ),
-            },
-        )
-
-
-def _parts(cells: pd.DataFrame, standing: Standing) -> pd.DataFrame:
-    names = dict(zip(standing.blocks, headings(standing.blocks), strict=True))
-    keys = zip(cells["dataset"], cells["noise"], strict=True)
-    return cells.assign(noise=[names[key] for key in keys])
-
-
-def _runs(found: Snapshot, refiner: str, selector: str) -> pd.DataFrame:
-    if selector != HEADLINE:
-        return found.selections[found.selections["selector"] == selector]
-    kept = found.results[found.results["refiner"] == refiner]
-    return kept[kept["test_accuracy"].notna()]

@@ -172,7 +172,7 @@ def _examples(board: Board, group: pd.DataFrame, class_names: list[str]) -> None
 
 
 def _excluded(board: Board) -> None:
-    excluded = board.read().excluded
+    excluded = board.excluded()
     if excluded.empty:
         return
     pairs = (
