@@ -22,9 +22,9 @@ from bench.store.database import open_writer
 
 REFINERS = (
     *("off", "lip", "lip-calibrated", "psp", "tail-constant"),
-    *("recentre", "ridge", "random-basis"),
+    *("recentre", "ridge", "random-basis", "lip(k=fixed:5)"),
 )
-WITH_K = ("lip", "lip-calibrated", "psp", "tail-constant", "random-basis")
+WITH_K = ("lip", "lip-calibrated", "psp", "tail-constant", "random-basis", "lip(k=fixed:5)")
 RANK = 10
 EPOCHS = 3
 """Curves of epochs are read one training at a time, so their length is kept short."""
@@ -38,8 +38,8 @@ def key(*words: object) -> str:
 def build(path: Path, methods: int = 60, blocks: int = 200, seeds: int = 10) -> int:
     """Write the database; returns its number of evaluations.
 
-    One in 500 trainings is missing and one in 500 failed, all of the last two methods, so that most
-    methods are complete.
+    In every tenth block the last method is missing and the one before it failed; all other methods
+    are complete.
     """
     path.unlink(missing_ok=True)
     rng = np.random.default_rng(0)
@@ -51,7 +51,7 @@ def build(path: Path, methods: int = 60, blocks: int = 200, seeds: int = 10) -> 
         connection.execute("BEGIN")
         _descriptions(connection, board, methods, blocks)
         total = 0
-        bar = tqdm(total=methods * blocks * seeds, unit="training", desc="database")
+        bar = tqdm(total=methods * blocks * seeds, unit="training", desc="database", mininterval=1)
         position = 0
         for block in range(blocks):
             for method in range(methods):
@@ -98,6 +98,10 @@ def _descriptions(connection: sqlite3.Connection, board: str, methods: int, bloc
     connection.execute(
         "INSERT INTO environments VALUES (?, '', 0, '3.11', 'x', 'cpu', 2, '', '{}')", [key("env")]
     )
+    connection.executemany(
+        "INSERT INTO variants VALUES (?, ?, '{}', ?)",
+        [(number, refiner, "0" * 64) for number, refiner in enumerate(REFINERS)],
+    )
     suite = {"suite": "made-up", "protocol": {"backbone": {"name": "mlp"}, "optimiser": {}}}
     connection.execute(
         "INSERT INTO boards VALUES (?, 'made-up', 'paper', 'A made-up board', 'many', ?, "
@@ -130,17 +134,22 @@ def _training(
         ],
     )
     dataset, noise = names(block)
+    cell = block * methods + method
+    if seed == 0:
+        connection.execute(
+            "INSERT INTO board_cells VALUES (?, ?, ?, ?, ?, ?)",
+            [board, cell, dataset, noise, '{"name":"symmetric"}', f"method-{method}"],
+        )
+        connection.executemany(
+            "INSERT INTO cell_variants VALUES (?, ?, ?, ?)",
+            [(board, refiner, cell, number) for number, refiner in enumerate(REFINERS)],
+        )
     connection.execute(
-        "INSERT INTO board_trainings VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [board, position, row, dataset, noise, '{"name":"symmetric"}', f"method-{method}"],
+        "INSERT INTO board_members VALUES (?, ?, ?, ?, ?)", [board, cell, position, row, seed]
     )
-    keys = [(refiner, key(training, refiner)) for refiner in REFINERS]
-    connection.executemany(
-        "INSERT INTO board_evaluations VALUES (?, ?, ?, ?)",
-        [(board, position, refiner, evaluation) for refiner, evaluation in keys],
-    )
-    odd = method >= methods - 2 and position % 500 in (0, 1)
-    if odd and position % 500 == 0:
+    missing = method == methods - 1 and block % 10 == 0
+    odd = missing or (method == methods - 2 and block % 10 == 0)
+    if missing:
         return 0
     status = "failed" if odd else "done"
     connection.execute(
@@ -151,7 +160,8 @@ def _training(
     if odd:
         return 0
     connection.executemany(
-        "INSERT INTO epochs (training_id, epoch, test_accuracy, lr, wall_s) VALUES (?, ?, 0.5, 0.1, 1)",
+        "INSERT INTO epochs (training_id, epoch, test_accuracy, lr, wall_s) "
+        "VALUES (?, ?, 0.5, 0.1, 1)",
         [(row, epoch) for epoch in range(1, EPOCHS + 1)],
     )
     off = float(np.clip(quality + 0.02 * rng.standard_normal(), 0, 1))
@@ -159,27 +169,22 @@ def _training(
         "INSERT INTO selections VALUES (?, ?, 3, ?)",
         [(row, name, off) for name in ("last", "last10", "best-noisy-val", "oracle-best-test")],
     )
-    evaluations = list(_evaluations(keys, row, off, rng))
-    connection.executemany(
-        "INSERT INTO evaluations (evaluation_key, training_id, refiner, params, source_sha, "
-        "test_accuracy, noisy_val_accuracy, k, rank, wall_s, curve, error) "
-        "VALUES (?, ?, ?, '{}', ?, ?, 0.4, ?, 10, 0.1, ?, '')",
-        evaluations,
-    )
+    evaluations = list(_evaluations(training, row, off, rng))
+    connection.executemany("INSERT INTO evaluations VALUES (?,?,?,?,?,?,?,?,?,?)", evaluations)
     return len(evaluations)
 
 
 def _evaluations(
-    keys: list[tuple[str, str]], row: int, off: float, rng: np.random.Generator
+    training: str, row: int, off: float, rng: np.random.Generator
 ) -> Iterator[tuple[object, ...]]:
-    for refiner, evaluation in keys:
+    for number, refiner in enumerate(REFINERS):
         value = off if refiner == "off" else off + 0.004 * float(rng.standard_normal())
         value = round(min(1.0, max(0.0, value)), 7)
         with_k = refiner in WITH_K
         curve = [[k, 0.4, round(value - 0.001 * (RANK - k), 7)] for k in range(1, RANK + 1)]
         yield (
-            *(evaluation, row, refiner, "0" * 64, value),
-            *(7 if with_k else None, json.dumps(curve if with_k else [])),
+            *(row, number, key(training, refiner), value, 0.4, 7 if with_k else None, 10, 0.1),
+            *(json.dumps(curve if with_k else []), ""),
         )
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from bench.report.ink import DARK, LIGHT, Ink
 from dashboard.words import plain
 
-MANY = 8
+MANY = 10
 """More options than this fold into a list that can be searched."""
 
 FOLDED_PX = 230

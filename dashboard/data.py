@@ -21,6 +21,7 @@ DEFAULT_DB = "leaderboard.db"
 HEADLINE = "last"
 ORACLE = "oracle-best-test"
 OFF = "off"
+REFUSED = ["refiner", "dataset", "noise", "method", "seed", "error", "training_key"]
 ALL_CELLS, COMMON_CELLS = "all", "common"
 """What to do about holes, as ``bench.stats.leaderboard`` names it."""
 
@@ -158,10 +159,6 @@ class Board:
         """Accuracy at every k of one cell."""
         return _curves(str(self.path), self.stamp, self.key, dataset, noise, method, refiner)
 
-    def has_audit(self) -> bool:
-        """False for a database of before noise was audited."""
-        return _has_audit(str(self.path), self.stamp)
-
     def labels(self) -> pd.DataFrame:
         """What the labels are: a row a data set, noise and seed."""
         return _labels(str(self.path), self.stamp, self.key)
@@ -274,6 +271,8 @@ def _failures(path: str, stamp: int, board: str) -> pd.DataFrame:
 @st.cache_data(max_entries=8, show_spinner=False)
 def _refused(path: str, stamp: int, board: str) -> pd.DataFrame:
     with closing(open_reader(Path(path))) as connection:
+        if not scores.any_refused(connection):
+            return pd.DataFrame(columns=REFUSED)
         return coverage.without_value(connection, board)
 
 
@@ -372,12 +371,6 @@ def _beside(path: str, stamp: int, board: str) -> pd.DataFrame:
 def _published(path: str, stamp: int) -> pd.DataFrame:
     with closing(open_reader(Path(path))) as connection:
         return published.figures(connection)
-
-
-@st.cache_data(max_entries=4, show_spinner=False)
-def _has_audit(path: str, stamp: int) -> bool:
-    with closing(open_reader(Path(path))) as connection:
-        return audit.is_current(connection)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

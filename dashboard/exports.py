@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,16 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from bench.report.ink import LIGHT, Ink
+from bench.report.pictures import picture
 from bench.report.render import to_latex
 from bench.report.structure_files import slug
 from bench.report.tables import Table
 from dashboard.controls import ink
-
-WIDTH_PX = 900
-"""Of a chart in a file, where the page would give it the room there is."""
-
-SCALE = 2
-"""Pixels of a PNG per pixel of the page."""
 
 
 class Shown(NamedTuple):
@@ -41,7 +35,7 @@ def show_table(
     shown: Shown,
     title: str,
     *,
-    csv: pd.DataFrame | None = None,
+    csv: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
     notes: tuple[str, ...] = (),
     **settings: Any,
 ) -> Any:
@@ -50,7 +44,7 @@ def show_table(
     Args:
         shown: the table.
         title: names the files, and is the LaTeX table's caption; unique on a page.
-        csv: what the CSV holds; None for the table as it is shown.
+        csv: what the CSV holds, or what makes it; None for the table as it is shown.
         notes: sentences for the caption.
         settings: more of ``st.dataframe``'s.
     """
@@ -65,7 +59,7 @@ def show_table(
         ("LaTeX", "text/x-tex", lambda: to_latex([as_table(shown, title, notes)])),
     ]
     if csv is not None:
-        files[0] = ("CSV", "text/csv", lambda: csv.to_csv(index=False))
+        files[0] = ("CSV", "text/csv", lambda: _made(csv).to_csv(index=False))
     _downloads(title, files)
     return found
 
@@ -97,6 +91,10 @@ def show_chart(
     _downloads(title, files)
 
 
+def _made(csv: pd.DataFrame | Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    return csv() if callable(csv) else csv
+
+
 def _downloads(title: str, files: list[tuple[str, str, Callable[[], str | bytes]]]) -> None:
     """Files are made when they are asked for, not when the page is drawn."""
     name = slug(title).lower()
@@ -114,33 +112,6 @@ def _downloads(title: str, files: list[tuple[str, str, Callable[[], str | bytes]
                 type="tertiary",
                 icon=":material/download:",
             )
-
-
-def picture(chart: Any, form: str) -> bytes:
-    """A chart as a file on white paper.
-
-    Args:
-        chart: an Altair chart; where its width is the page's, it gets ``WIDTH_PX``.
-        form: ``png`` or ``svg``.
-    """
-    if getattr(chart, "width", None) == "container":
-        chart = chart.properties(width=WIDTH_PX)
-    chart = chart.configure(background="#ffffff", **_configured(chart))
-    if form == "png":
-        buffer = io.BytesIO()
-        chart.save(buffer, format="png", scale_factor=SCALE)
-        return buffer.getvalue()
-    text = io.StringIO()
-    chart.save(text, format="svg")
-    return text.getvalue().encode()
-
-
-def _configured(chart: Any) -> dict[str, Any]:
-    """What the chart had configured already; ``configure`` would forget it."""
-    found = chart.to_dict().get("config", {})
-    return {key: value for key, value in found.items() if key not in ("background", "view")} | {
-        "view": {"continuousWidth": 300, "continuousHeight": 300, **found.get("view", {})}
-    }
 
 
 def as_table(shown: Shown, title: str, notes: tuple[str, ...] = ()) -> Table:

@@ -15,11 +15,19 @@ from dashboard.words import count
 
 @dataclass(frozen=True)
 class Filtered:
-    """A choice of cells, and how many methods are left of how many."""
+    """A choice of cells.
+
+    Attributes:
+        wanted: the cells; of no meaning where nothing is left.
+        kept: how many methods are left.
+        every: of how many.
+        is_nothing: no cell is left.
+    """
 
     wanted: Wanted
     kept: int
     every: int
+    is_nothing: bool
 
     @property
     def words(self) -> str:
@@ -36,7 +44,7 @@ class Filtered:
 def choose_cells(board: Board, cells: pd.DataFrame) -> Filtered:
     """The filters of a board: methods, families, what they are told, data sets and noises."""
     methods = board.methods()
-    every = list(dict.fromkeys(cells["method"]))
+    every = list(cells["method"].cat.categories)
     with st.expander("Filter", icon=":material/filter_list:"):
         left, right = st.columns(2)
         with left:
@@ -45,9 +53,9 @@ def choose_cells(board: Board, cells: pd.DataFrame) -> Filtered:
             family = choose_many("Families", families, "families", every="all families")
             without = _without(methods)
         with right:
-            datasets = list(dict.fromkeys(cells["dataset"]))
+            datasets = list(cells["dataset"].cat.categories)
             data = choose_many("Data sets", datasets, "datasets", every="all data sets")
-            noises = list(dict.fromkeys(cells["noise"]))
+            noises = list(cells["noise"].cat.categories)
             noise = choose_many("Noises", noises, "noises", every="all noises")
     told = {
         str(row["method"]): ({*row["knows"], *row["uses"]}, str(row["family"]))
@@ -65,7 +73,9 @@ def choose_cells(board: Board, cells: pd.DataFrame) -> Filtered:
         tuple(noise) if len(noise) < len(noises) else (),
         tuple(kept) if len(kept) < len(every) else (),
     )
-    return Filtered(wanted, len(kept), len(every))
+    # An empty tuple is all of an axis, so that no method at all is said apart.
+    is_nothing = not kept or wanted.of(cells).empty
+    return Filtered(wanted, len(kept), len(every), is_nothing)
 
 
 def _without(methods: pd.DataFrame) -> set[str]:

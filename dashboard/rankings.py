@@ -96,7 +96,14 @@ def _critical(table: pd.DataFrame) -> None:
 
 
 def _pairs(table: pd.DataFrame) -> None:
-    with st.expander("Every pair of methods: Wilcoxon's test", icon=":material/compare_arrows:"):
+    if not st.toggle(
+        "Every pair of methods: Wilcoxon's test",
+        key="pairs",
+        help="The signed-rank test over noise columns for every two methods, corrected by Holm.",
+        bind="query-params",
+    ):
+        return
+    with st.container():
         found = pairs.wilcoxon_pairs(table)
         number, text = st.column_config.NumberColumn, st.column_config.TextColumn
         shown = found.assign(difference=100 * found["difference"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,36 +13,16 @@ import streamlit as st
 from bench.api import KNOWLEDGE, USES
 from bench.report.tables import BADGES
 from bench.stats import ranks
+from bench.stats.frame import CELL
 from dashboard.exports import Shown
 from dashboard.standing import Standing
 from dashboard.strength import strengths_of
 from dashboard.tables import NOTHING, Figure, bold_best, figures, styled, width
 from dashboard.words import badges, headings, percent, plain
 
-REFERENCE = "ce"
-"""The method that costs are told in."""
-
 EACH_NOISE, EACH_DATA_SET, NO_COLUMNS = "each noise", "data sets", "ranking only"
 MOST_STYLED = 2000
 """Cells across; a table with more holds plain numbers."""
-
-
-def costs_of(methods: pd.DataFrame) -> pd.DataFrame:
-    """What a training of each method takes: method, cost, unit, seconds.
-
-    Relative to the method ``REFERENCE`` where the board has it, else in seconds.
-
-    Args:
-        methods: method, train_s.
-    """
-    seconds = methods["train_s"].astype(float)
-    reference = seconds[methods["method"] == REFERENCE]
-    relative = len(reference) == 1 and float(reference.iloc[0]) > 0
-    cost = seconds / float(reference.iloc[0]) if relative else seconds
-    unit = f"training time, × {REFERENCE}" if relative else "training time, seconds"
-    return pd.DataFrame(
-        {"method": methods["method"], "cost": cost, "unit": unit, "seconds": seconds}
-    )
 
 
 def standings_table(
@@ -56,7 +37,7 @@ def standings_table(
     Args:
         standing: ranks and cells.
         declared: what each method is told or uses.
-        costs: as ``costs_of`` has it.
+        costs: as ``bench.stats.costs.costs_of`` has it.
         columns: ``EACH_NOISE``, ``EACH_DATA_SET`` or ``NO_COLUMNS``.
         oracle: mean accuracy of the best test epoch, to stand beside the ranking, never in it.
     """
@@ -147,22 +128,23 @@ def _data_set_columns(
     """Means over the noises of a data set, of methods that have all of them."""
     cells = standing.cells
     counted = set(standing.counted)
-    kept = cells[[key in counted for key in zip(cells["dataset"], cells["noise"], strict=True)]]
-    asked = pd.Series([dataset for dataset, _ in standing.counted]).value_counts()
-    grouped = kept.groupby(["dataset", "method"], sort=False)["mean"].agg(["mean", "size"])
+    asked = Counter(dataset for dataset, _ in standing.counted)
+    means: dict[tuple[str, str], list[float]] = {}
+    for dataset, noise, method, mean in cells[[*CELL, "mean"]].itertuples(index=False):
+        if (dataset, noise) in counted:
+            means.setdefault((dataset, method), []).append(mean)
     values, settings = {}, {}
-    for position, dataset in enumerate(dict.fromkeys(dataset for dataset, _ in standing.counted)):
+    for position, (dataset, noises) in enumerate(asked.items()):
         name = f"data{position}"
         column = []
         for method in methods:
-            key = (dataset, method)
-            whole = key in grouped.index and grouped.loc[key, "size"] == asked[dataset]
-            value = float(grouped.loc[key, "mean"]) if whole else math.nan
-            column.append(Figure(value, percent(value)) if whole else NOTHING)
+            found = means.get((dataset, method), [])
+            value = sum(found) / noises
+            column.append(Figure(value, percent(value)) if len(found) == noises else NOTHING)
         values[name] = column
         settings[name] = st.column_config.NumberColumn(
             dataset,
-            help=f"Mean test accuracy over the {asked[dataset]} noises of {plain(dataset)}, in %; "
+            help=f"Mean test accuracy over the {noises} noises of {plain(dataset)}, in %; "
             "empty for a method that lacks one of them.",
         )
     return values, settings

@@ -76,6 +76,12 @@ def nothing_done(board: Board) -> None:
         st.markdown("The plan holds no training; every cell of the suite was left out.")
 
 
+def nothing_left() -> None:
+    """Filters that no cell meets."""
+    st.subheader("Nothing is left")
+    st.markdown("No cell of this board meets all the filters above; empty one to see more.")
+
+
 def failures(board: Board, *, opened: bool = False) -> None:
     """Trainings whose every try failed, with reasons; nothing where there are none."""
     if not board.failed:

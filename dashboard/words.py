@@ -8,8 +8,17 @@ import shlex
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench.report.commands import database_words
+from bench.report.commands import fill_command as fill_command
+from bench.report.commands import only_name as only_name
+from bench.report.commands import only_words as only_words
+from bench.report.commands import run_command as run_command
 from bench.report.tables import BADGES
+
+if TYPE_CHECKING:
+    from dashboard.data import Board
 
 # What Streamlit's Markdown acts on: emphasis, links, HTML, formulas, and :directives[]. Signs
 # inside words stay bare, because an option's text is also its value in the URL.
@@ -80,15 +89,9 @@ def badges(names: Iterable[str]) -> str:
     return ", ".join(BADGES.get(name, name) for name in names)
 
 
-def run_command(suite: str, budget: str, db: Path, redo: str = "") -> str:
-    """The command that fills a board, ready to paste."""
-    words = ["python", "-m", "bench", "run", suite]
-    if budget:
-        words += ["--budget", budget]
-    words += _database(db)
-    if redo:
-        words += ["--redo", redo]
-    return shlex.join(words)
+def run_address(board: Board, key: str) -> str:
+    """Where the page of runs shows one training of a board, for links: ``/runs?board=…&run=…``."""
+    return f"/runs?board={board.short}&run={key[:8]}"
 
 
 def analyse_command(suite: str, budget: str, db: Path) -> str:
@@ -96,13 +99,9 @@ def analyse_command(suite: str, budget: str, db: Path) -> str:
     words = ["python", "-m", "bench", "analyse", suite]
     if budget:
         words += ["--budget", budget]
-    return shlex.join([*words, "--output", "figures", *_database(db)])
+    return shlex.join([*words, "--output", "figures", *database_words(db)])
 
 
 def import_command(db: Path) -> str:
     """The command that brings the shipped published figures in, ready to paste."""
-    return shlex.join(["python", "-m", "bench", "published", "import", *_database(db)])
-
-
-def _database(db: Path) -> list[str]:
-    return [] if db.resolve() == Path("leaderboard.db").resolve() else ["--db", str(db)]
+    return shlex.join(["python", "-m", "bench", "published", "import", *database_words(db)])

@@ -32,11 +32,9 @@ def dashboard(
     if spec is None or spec.origin is None:
         raise BenchError("the package 'dashboard' is not installed; run: make install")
     command = [
-        *(sys.executable, "-m", "streamlit", "run", spec.origin),
-        *("--server.address", "127.0.0.1", "--server.port", str(port)),
-        *("--browser.gatherUsageStats", "false", "--server.showEmailPrompt", "false"),
-        *("--server.headless", "true" if headless else "false"),
+        *(sys.executable, "-m", "dashboard", "--server.address", "127.0.0.1"),
+        *("--server.port", str(port), "--server.headless", "true" if headless else "false"),
     ]
-    os.execve(  # noqa: S606 - streamlit takes over this process, so that Ctrl-C ends it
+    os.execve(  # noqa: S606 - the server takes over this process, so that Ctrl-C ends it
         sys.executable, command, {**os.environ, "LIPBENCH_DB": str(db.resolve())}
     )

@@ -53,9 +53,8 @@ def critical_difference_chart(
     low, high = float(ordered.min()), float(ordered.max())
     span = max(high - low, difference, 0.5)
     room = 0.42 * span
-    spans = [
-        (float(ranks[list(group)].min()), float(ranks[list(group)].max())) for group in cliques
-    ]
+    at = {str(method): float(rank) for method, rank in ranks.items()}
+    spans = [(min(at[m] for m in group), max(at[m] for m in group)) for group in cliques]
     levels = bar_levels(spans)
     top = AXIS_PX + BAR_PX * (max(levels, default=-1) + 2)
     rows = []

@@ -20,21 +20,13 @@ COLUMNS = (
 )
 
 
-def is_current(connection: sqlite3.Connection) -> bool:
-    """False for a database of before audits, which only a writer may bring up to date."""
-    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'artefact_examples'")
-    return found.fetchone() is not None
-
-
 def labels(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
-    """A row a data set, noise and seed of a board, in its order; empty for an old database.
+    """A row a data set, noise and seed of a board, in its order.
 
     Columns: dataset, noise, seed, artefact_sha, n_train, n_classes, class_names (list),
     noise_params (dict), realised_rate (NaN where nobody knows), open_rate, mean_set_size (NaN for
     single labels), matrix and nominal (nested lists, None where there is none).
     """
-    if not is_current(connection):
-        return pd.DataFrame(columns=list(COLUMNS))
     rows = connection.execute(
         """
         SELECT bt.dataset, bt.noise, t.seed, a.artefact_sha, d.n_train,
@@ -64,8 +56,6 @@ def labels(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
 def examples(connection: sqlite3.Connection, artefact_shas: Sequence[str]) -> pd.DataFrame:
     """Stored images: artefact_sha, sample, true_label (None), given_label, is_foreign, png."""
     columns = ["artefact_sha", "sample", "true_label", "given_label", "is_foreign", "png"]
-    if not is_current(connection):
-        return pd.DataFrame(columns=columns)
     rows = connection.execute(
         "SELECT artefact_sha, sample, true_label, given_label, is_foreign, png "
         "FROM artefact_examples WHERE artefact_sha IN (SELECT value FROM json_each(?)) "

@@ -48,6 +48,9 @@ def open_writer(path: Path) -> Iterator[Database]:
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write, whatever it is asked.
 
+    A database of an older version is read from a copy in memory that is brought up to date there;
+    the file stays as it is until a run writes it.
+
     Raises:
         StoreError: the file does not exist, is no database, or was written by a newer version.
     """
@@ -62,9 +65,21 @@ def open_reader(path: Path) -> sqlite3.Connection:
         connection = _try_reader(uri + "&immutable=1")
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path} is damaged ({error}); restore it from a copy") from None
-    connection.row_factory = sqlite3.Row
     _check_version(Database(connection), path)
+    if migrations.pending(Database(connection)):
+        log.info("%s is of an older version: it is read as if it were of this one", path)
+        connection = _brought_up_to_date(connection)
+    connection.row_factory = sqlite3.Row
     return connection
+
+
+def _brought_up_to_date(old: sqlite3.Connection) -> sqlite3.Connection:
+    memory = sqlite3.connect(":memory:")
+    old.backup(memory)
+    old.close()
+    migrations.apply(Database(memory))
+    memory.execute("PRAGMA query_only = ON")
+    return memory
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 from typing import Any
 
@@ -23,8 +24,8 @@ def training_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]
     rows = connection.execute(
         "SELECT t.id, t.training_key, t.spec, p.protocol, a.realised_rate FROM trainings t "
         "JOIN artefacts a USING (artefact_sha) JOIN protocols p USING (protocol_sha) "
-        "WHERE substr(t.training_key, 1, ?) = ? LIMIT 2",
-        [len(key), key.lower()],
+        "WHERE t.training_key >= ? AND t.training_key < ? LIMIT 2",
+        [key.lower(), key.lower() + "g"],  # keys are hexadecimal, so that an index finds a prefix
     ).fetchall()
     if not rows:
         raise StoreError(f"no training starts with {key!r}; the dashboard lists all keys")
@@ -78,7 +79,8 @@ def _attempts(connection: sqlite3.Connection, row_id: int) -> list[dict[str, Any
             dirty = " with changes" if attempt["git_dirty"] else ""
             commit = attempt["git_commit"][:12] or "no checkout"
             attempt["environment"] = (
-                f"code {commit}{dirty}; Python {attempt['python']}; torch {packages['torch']}; "
+                f"code {commit}{dirty}; Python {attempt['python']}; "
+                f"torch {packages.get('torch', 'unknown')}; "
                 f"{attempt['accelerator'] or attempt['cpu']}"
             )
     return attempts
@@ -95,9 +97,9 @@ def _command(connection: sqlite3.Connection, row_id: int) -> str:
     if row is None:
         return "no suite in this database asks for it now"
     suite, budget, method, noise, seed = row
-    chosen = f" --budget {budget}" if budget else ""
+    chosen = f" --budget {shlex.quote(budget)}" if budget else ""
     named = suite if suite in suite_names() else f"{suite}.yaml"
-    return (
-        f"python -m bench run {named}{chosen} --only 'method={method}' "
-        f"--only 'noise={noise}' --only seed={seed} --redo all"
+    only = " ".join(
+        f"--only {shlex.quote(text)}" for text in (f"method={method}", f"noise={noise}")
     )
+    return f"python -m bench run {shlex.quote(named)}{chosen} {only} --only seed={seed} --redo all"

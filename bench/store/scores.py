@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ def scores(
     rows = _rows(
         connection,
         """
-        SELECT bm.cell, bm.seed, e.test_accuracy, e.k, e.rank
+        SELECT bm.cell, bm.seed, coalesce(e.test_accuracy, -1), coalesce(e.k, -1), e.rank
         FROM cell_variants cv
         JOIN board_members bm ON bm.board = cv.board AND bm.cell = cv.cell
         JOIN evaluations e ON e.variant = cv.variant AND e.training_id = bm.training_id
@@ -123,7 +124,7 @@ def selected(
     rows = _rows(
         connection,
         """
-        SELECT bm.cell, bm.seed, s.test_accuracy FROM board_members bm
+        SELECT bm.cell, bm.seed, coalesce(s.test_accuracy, -1) FROM board_members bm
         JOIN selections s ON s.training_id = bm.training_id AND s.selector = ?
         WHERE bm.board = ? ORDER BY bm.cell, bm.position
         """,
@@ -161,6 +162,15 @@ def seconds(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
     return frame.astype({"train_s": float, "peak_memory_bytes": float})
 
 
+def any_refused(connection: sqlite3.Connection) -> bool:
+    """Some evaluation of the database ended in an error: an index knows at once."""
+    query = (
+        "SELECT 1 FROM evaluations INDEXED BY evaluations_refused WHERE test_accuracy IS NULL "
+        "LIMIT 1"
+    )
+    return connection.execute(query).fetchone() is not None
+
+
 def _rows(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[Any]:
     """Plain tuples: a ``Row`` costs more than it holds here."""
     cursor = connection.cursor()
@@ -169,14 +179,20 @@ def _rows(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> li
 
 
 def _tidy(rows: list[Any], columns: list[str], named: pd.DataFrame, refiner: str) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=columns)
-    frame["test_accuracy"] = frame["test_accuracy"].astype(float)
-    numbers = frame["cell"].to_numpy(dtype=np.int64)
-    places = named.index.get_indexer(pd.Index(numbers)) if len(named) else numbers
+    """Rows of numbers, where -1 stands for nothing, under the names of their cells."""
+    flat = np.fromiter(chain.from_iterable(rows), dtype=float, count=len(rows) * len(columns))
+    values = flat.reshape(-1, len(columns))
+    numbers = values[:, 0].astype(np.int64)
+    places = named.index.get_indexer(pd.Index(numbers))
+    found: dict[str, Any] = {}
     for column in CELL:
         categories = named[column].cat
         codes = categories.codes.to_numpy(dtype=np.int64)[places]
-        frame[column] = pd.Categorical.from_codes(codes, categories=categories.categories)
-    frame["refiner"] = pd.Categorical([refiner] * len(frame), categories=[refiner])
-    order = [*CELL, "seed", "refiner", "test_accuracy"]
-    return frame[[*order, *(name for name in frame.columns if name not in order)]]
+        found[column] = pd.Categorical.from_codes(codes, categories=categories.categories)
+    found["seed"] = values[:, 1].astype(np.int64)
+    found["refiner"] = pd.Categorical.from_codes(
+        np.zeros(len(values), dtype=np.int8), categories=pd.Index([refiner])
+    )
+    for position, column in enumerate(columns[2:], start=2):
+        found[column] = np.where(values[:, position] < 0, np.nan, values[:, position])
+    return pd.DataFrame({**found, "cell": numbers})

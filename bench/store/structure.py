@@ -11,20 +11,12 @@ from bench.stats.twins import COLUMNS
 from bench.store.writer import unpack_vectors
 
 
-def is_current(connection: sqlite3.Connection) -> bool:
-    """False for a database of before singular vectors were kept."""
-    columns = connection.execute("SELECT 1 FROM pragma_table_info('spectra') WHERE name = 'ridge'")
-    return columns.fetchone() is not None
-
-
 def heads(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
     """A row a trained head of a board whose vectors were kept, in the board's order.
 
     Columns: those of ``stats.twins.COLUMNS``. Labels are clean when every one is true and stands
     alone; rate is NaN where nobody knows the true labels.
     """
-    if not is_current(connection):
-        return pd.DataFrame(columns=COLUMNS)
     rows = connection.execute(
         """
         SELECT bt.dataset, bt.noise, bt.method, t.seed, s.head,
@@ -59,10 +51,9 @@ def heads(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
 
 def without_vectors(connection: sqlite3.Connection, board: str) -> int:
     """How many trained heads of a board have no vectors, because they are older than these."""
-    missing = "" if not is_current(connection) else "AND s.right_vectors IS NULL"
     (count,) = connection.execute(
-        "SELECT count(*) FROM board_trainings bt JOIN spectra s USING (training_id) "  # noqa: S608
-        f"WHERE bt.board = ? {missing}",
+        "SELECT count(*) FROM board_trainings bt JOIN spectra s USING (training_id) "
+        "WHERE bt.board = ? AND s.right_vectors IS NULL",
         [board],
     ).fetchone()
     return int(count)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from bench.stats.costs import costs_of
 from bench.stats.frame import BLOCK
 from bench.stats.remarks import remarks
 from dashboard import rankings, states
@@ -20,7 +21,6 @@ from dashboard.standings_table import (
     EACH_DATA_SET,
     EACH_NOISE,
     NO_COLUMNS,
-    costs_of,
     standings_table,
 )
 from dashboard.words import count, headings, listing, plain, run_command
@@ -51,6 +51,9 @@ def show(board: Board) -> None:
         return
     chosen = _controls(board)
     filtered = choose_cells(board, board.cells())
+    if filtered.is_nothing:
+        states.nothing_left()
+        return
     standing = board.standing(chosen.refiner, chosen.selector, chosen.holes, filtered.wanted)
     oracle = _oracle(board, chosen, filtered) if chosen.oracle else None
     if filtered.words:
@@ -66,7 +69,7 @@ def show(board: Board) -> None:
         show_table(
             shown,
             f"Leaderboard of {board.suite}",
-            csv=_tidy(standing),
+            csv=lambda: _tidy(standing),
             height="content" if len(standing.table) <= MOST_ROWS else MOST_ROWS * ROW_PX,
             placeholder="missing",
         )
@@ -146,7 +149,7 @@ def _controls(board: Board) -> Chosen:
 def _column_choices(board: Board) -> list[str]:
     """Many columns begin folded into data sets."""
     cells = board.cells()
-    blocks, datasets = len(cells[BLOCK].drop_duplicates()), cells["dataset"].nunique()
+    blocks, datasets = cells.groupby(BLOCK, observed=True).ngroups, cells["dataset"].nunique()
     every = [EACH_NOISE, EACH_DATA_SET, NO_COLUMNS]
     if blocks <= MOST_COLUMNS:
         return every

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from bench.data.audit import Example
-from bench.report.ink import DARK
-from bench.report.noise_charts import caption, heat_map
+from bench.report.ink import DARK, Ink
+from bench.report.noise_charts import caption, heat_map, matrix_frame
 from bench.stats.noise import by_block
 from dashboard import states
-from dashboard.controls import choose, ink
+from dashboard.controls import choose
 from dashboard.data import Board
-from dashboard.words import count, headings, plain, run_command
+from dashboard.exports import Shown, show_chart, show_table
+from dashboard.words import count, headings, plain
 
 ACROSS = 6
 
 
 def show(board: Board) -> None:
     """The page."""
-    if not board.has_audit():
-        st.subheader("No audit yet")
-        st.markdown(
-            "This database was written before noise was audited. The next run of the suite adds "
-            "rates, matrices and images; nothing is trained again."
-        )
-        st.code(run_command(board.suite, board.budget, board.path), language="bash")
-        return
     labels = board.labels()
     if labels.empty:
         st.subheader("Nothing is planned")
@@ -57,38 +51,35 @@ def _overview(labels: pd.DataFrame) -> None:
         "set_size": blocks["set_size"].isna().all(),
         "distinct": blocks["seeds"].max() == 1,
     }
-    number = st.column_config.NumberColumn
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    columns = {
+        "dataset": text("data set", help="With sizes where it is a part of one."),
+        "noise": text("noise", help="The noise and parameters that differ."),
+        "samples": number("samples", help="Training samples.", format="localized"),
+        "classes": number("classes", help="Of the data set."),
+        "nominal": number(
+            "nominal %", format="%.2f", help="What was asked for, classes equally frequent."
+        ),
+        "realised": number(
+            "realised %",
+            format="%.2f",
+            help="Counted; the mean over seeds. Empty where nobody knows the true labels.",
+        ),
+        "lowest": number("lowest %", format="%.2f", help="Of the seeds' realised rates."),
+        "highest": number("highest %", format="%.2f", help="Of the seeds' realised rates."),
+        "open_rate": number(
+            "open %", format="%.2f", help="Images that belong to none of the classes."
+        ),
+        "set_size": number("candidates", format="%.2f", help="Mean size of candidate sets."),
+        "seeds": number("seeds", help="Of the suite."),
+        "distinct": number(
+            "label vectors",
+            help="Different ones: human labels and label files are the same at every seed.",
+        ),
+    }
+    kept = shown.drop(columns=[name for name, without in empty.items() if without])
     with st.container(key="noise_overview"), states.guarded("table"):
-        st.dataframe(
-            shown.drop(columns=[name for name, without in empty.items() if without]),
-            hide_index=True,
-            placeholder="–",
-            column_config={
-                "dataset": st.column_config.TextColumn("data set"),
-                "samples": number("samples", help="Training samples.", format="localized"),
-                "nominal": number(
-                    "nominal %", format="%.2f", help="What was asked for, classes equally frequent."
-                ),
-                "realised": number(
-                    "realised %",
-                    format="%.2f",
-                    help="Counted; the mean over seeds. Empty where nobody knows the true labels.",
-                ),
-                "lowest": number("lowest %", format="%.2f", help="Over seeds."),
-                "highest": number("highest %", format="%.2f", help="Over seeds."),
-                "open_rate": number(
-                    "open %", format="%.2f", help="Images that belong to none of the classes."
-                ),
-                "set_size": number(
-                    "candidates", format="%.2f", help="Mean size of candidate sets."
-                ),
-                "seeds": number("seeds", help="Of the suite."),
-                "distinct": number(
-                    "label vectors",
-                    help="Different ones: human labels and label files are the same at every seed.",
-                ),
-            },
-        )
+        show_table(Shown(kept, columns), "Labels of the board", csv=blocks)
 
 
 def _one(board: Board, labels: pd.DataFrame) -> None:
@@ -109,7 +100,18 @@ def _one(board: Board, labels: pd.DataFrame) -> None:
     _matrices(group, class_names)
     _examples(board, group, class_names)
     with st.expander("Hashes of the label vectors", icon=":material/fingerprint:"):
-        st.dataframe(group[["seed", "artefact_sha", "realised_rate"]], hide_index=True)
+        number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+        shown = group[["seed", "artefact_sha", "realised_rate"]]
+        columns = {
+            "seed": number("seed", help="Of the suite; the labels are drawn from it."),
+            "artefact_sha": text("hash", help="SHA-256 of the label vector: equal labels agree."),
+            "realised_rate": number(
+                "wrong, share",
+                format="%.6f",
+                help="Counted. Empty where nobody knows the true labels.",
+            ),
+        }
+        show_table(Shown(shown, columns), "Hashes of label vectors", csv=shown)
 
 
 def _facts(group: pd.DataFrame) -> None:
@@ -135,15 +137,27 @@ def _matrices(group: pd.DataFrame, class_names: list[str]) -> None:
     known = [matrix for matrix in group["matrix"] if matrix is not None]
     if not known:
         return
-    dark = ink() is DARK
     mean = np.mean([np.asarray(matrix, dtype=float) for matrix in known], axis=0)
     charts = [(mean.tolist(), "As realised, mean over seeds" if len(known) > 1 else "As realised")]
     if group.iloc[0]["nominal"] is not None:
         charts.append((group.iloc[0]["nominal"], "As asked for"))
     with st.container(horizontal=True, gap="medium", key="matrices"):
         for matrix, title in charts:
-            with states.guarded("matrix"):
-                st.altair_chart(heat_map(matrix, class_names, title, dark=dark), width="content")
+            with st.container(width="content"), states.guarded("matrix"):
+                _matrix(matrix, class_names, title)
+
+
+def _matrix(matrix: list[list[float]], class_names: list[str], title: str) -> None:
+    def draw(ink: Ink) -> Any:
+        return heat_map(matrix, class_names, title, dark=ink is DARK)
+
+    show_chart(
+        draw,
+        f"Label matrix {title}",
+        alt=f"Share of every given label in every true class, {title.lower()}",
+        csv=matrix_frame(matrix, class_names),
+        width="content",
+    )
 
 
 def _examples(board: Board, group: pd.DataFrame, class_names: list[str]) -> None:
@@ -183,8 +197,11 @@ def _excluded(board: Board) -> None:
     with st.expander(
         f"{count(len(pairs), 'combination')} left out, and why", icon=":material/block:"
     ):
-        st.dataframe(
-            pairs,
-            hide_index=True,
-            column_config={"dataset": st.column_config.TextColumn("data set")},
-        )
+        number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+        columns = {
+            "dataset": text("data set", help="With sizes where it is a part of one."),
+            "noise": text("noise", help="The noise and parameters that differ."),
+            "reason": text("reason", width="large", help="Why the plan leaves it out."),
+            "methods": number("methods", help="How many it is left out for."),
+        }
+        show_table(Shown(pairs, columns), "Combinations left out", csv=excluded)

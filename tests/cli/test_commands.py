@@ -104,7 +104,7 @@ def test_a_training_is_shown_with_the_command_that_repeats_it(
     connection.close()
     ended = bench("show", key[:10], "--db", db)
     assert "attempt 1: done" in ended.out
-    assert "python -m bench run tiny.yaml --only 'method=" in ended.out
+    assert "python -m bench run tiny.yaml --only method=" in ended.out
     details = json.loads(bench("show", key[:10], "--db", db, "--json").out)
     assert details["training_key"] == key
     assert len(details["epochs"]) == 2

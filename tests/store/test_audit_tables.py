@@ -48,15 +48,18 @@ def test_an_old_database_is_brought_up_to_date_without_loss(old: Path) -> None:
         assert json.loads(row["matrix"]) == [[0.75, 0.25], [0, 1]]
         assert row["open_rate"] == 0
         assert row["candidates"] is None
-        assert audit.is_current(db.conn)
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_an_old_database_is_read_as_having_no_audit(old: Path) -> None:
+def test_an_old_database_is_read_as_if_it_were_of_today_and_stays_as_it_is(old: Path) -> None:
+    before = old.read_bytes()
     with closing(open_reader(old)) as connection:
-        assert not audit.is_current(connection)
-        assert audit.labels(connection, "any").empty
+        (rate,) = connection.execute("SELECT realised_rate FROM artefacts").fetchone()
+        assert rate == 0.25
         assert audit.examples(connection, ["s"]).empty
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            connection.execute("DELETE FROM artefacts")
+    assert old.read_bytes() == before
 
 
 def test_unknown_truth_is_stored_as_nothing(tmp_path: Path) -> None:

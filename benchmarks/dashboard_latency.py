@@ -1,0 +1,151 @@
+"""How long the dashboard takes with a million evaluations, beside the shipped database.
+
+    python benchmarks/dashboard_latency.py [--methods 60] [--blocks 200] [--seeds 10] [--keep PATH]
+
+A server is started on each database and opened in headless Chromium, three times in turn. *First
+paint* is from asking for the address to the table and its heading being there, in a fresh browser
+session; the first of a server, which reads the database, is what the bar is about. *Filter change*
+is from clicking another refiner to the page having stopped running with another table. Bars, on two
+cores: first paint under 2 s, a filter change under 0.5 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from big_database import build
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_PAINT_BAR_S, FILTER_BAR_S = 2.0, 0.5
+SETTLED = """() => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  return app && app.getAttribute('data-test-script-state') === 'notRunning'
+    && document.querySelector('[data-testid="stDataFrame"]');
+}"""
+PAINTED = """() => document.querySelector('[data-testid="stDataFrame"] canvas')
+  && document.querySelector('[data-testid="stHeading"]')"""
+
+
+@contextmanager
+def serving(db: Path) -> Iterator[str]:
+    """A server as the command starts it, ready to answer; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "bench", "dashboard", "--headless", "--port", str(port)]
+    server = subprocess.Popen(
+        [*command, "--db", str(db)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()  # noqa: S310
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def first_paint(browser: Browser, address: str) -> tuple[float, Page]:
+    """Seconds to the table, in a fresh session, and the page."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    started = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    page.wait_for_function(PAINTED, timeout=120_000, polling=20)
+    took = time.perf_counter() - started
+    page.wait_for_function(SETTLED, timeout=120_000, polling=20)
+    return took, page
+
+
+def filter_change(page: Page, refiner: str) -> float:
+    """Seconds from choosing a refiner to the page at rest with it."""
+    page.get_by_role("radio", name=refiner, exact=True).or_(
+        page.get_by_role("button", name=refiner, exact=True)
+    ).first.scroll_into_view_if_needed()
+    started = time.perf_counter()
+    page.get_by_role("radio", name=refiner, exact=True).or_(
+        page.get_by_role("button", name=refiner, exact=True)
+    ).first.click()
+    page.wait_for_function(
+        "name => new URLSearchParams(location.search).get('refiner') === name",
+        arg=refiner,
+        timeout=60_000,
+        polling=10,
+    )
+    page.wait_for_function(SETTLED, timeout=60_000, polling=10)
+    return time.perf_counter() - started
+
+
+def measure(browser: Browser, db: Path) -> dict[str, float]:
+    """First and second paint of a fresh server, and filter changes, in seconds."""
+    with serving(db) as address:
+        first, page = first_paint(browser, address)
+        page.context.close()
+        again, page = first_paint(browser, address)
+        new = [filter_change(page, name) for name in ("lip", "lip-calibrated")]
+        seen = [filter_change(page, name) for name in ("lip", "lip-calibrated")]
+        page.context.close()
+    return {
+        "first paint": first,
+        "paint again": again,
+        "filter, new": statistics.median(new),
+        "filter, seen": statistics.median(seen),
+    }
+
+
+def main() -> None:
+    """Print a line a measure: seconds, ratio to the shipped database, bar."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    for name, default in (("methods", 60), ("blocks", 200), ("seeds", 10)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--keep", type=Path, help="where the database is kept, or is already")
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        big = wanted.keep or Path(folder) / "big.db"
+        if not big.exists():
+            build(big, wanted.methods, wanted.blocks, wanted.seeds)
+        small = Path(folder) / "small.db"
+        shutil.copy(ROOT / "leaderboard.db", small)
+        found: dict[str, list[dict[str, float]]] = {"big": [], "small": []}
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+            )
+            for _ in range(3):
+                found["small"].append(measure(browser, small))
+                found["big"].append(measure(browser, big))
+            browser.close()
+    bars = {"first paint": FIRST_PAINT_BAR_S, "filter, new": FILTER_BAR_S}
+    failed = False
+    for name in found["big"][0]:
+        seconds = statistics.median(run[name] for run in found["big"])
+        reference = statistics.median(run[name] for run in found["small"])
+        bar = bars.get(name)
+        verdict = "" if bar is None else f"   bar {bar:g} s: {'met' if seconds < bar else 'MISSED'}"
+        failed |= bar is not None and seconds >= bar
+        print(
+            f"{name:14s} {seconds:6.2f} s   {seconds / reference:5.2f} x shipped "
+            f"({reference:.2f} s){verdict}",
+            flush=True,
+        )
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
