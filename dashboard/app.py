@@ -13,16 +13,19 @@ import streamlit as st
 from bench.errors import StoreError
 from dashboard import data, states
 from dashboard.data import Board
-from dashboard.views import analysis, gains, leaderboard, noise, published
+from dashboard.views import analysis, coverage, gains, leaderboard, methods, noise, published, runs
 from dashboard.words import count, moment, plain
 
 # Address -> title, icon and what shows the page.
 PAGES: dict[str, tuple[str, str, Callable[[Board], None]]] = {
     "leaderboard": ("Leaderboard", ":material/leaderboard:", leaderboard.show),
     "gains": ("Gains of LIP", ":material/exposure:", gains.show),
+    "methods": ("Methods", ":material/menu_book:", methods.show),
+    "runs": ("Runs", ":material/directions_run:", runs.show),
     "noise": ("Data and noise", ":material/label:", noise.show),
     "analysis": ("Analysis", ":material/ssid_chart:", analysis.show),
     "published": ("Published", ":material/library_books:", published.show),
+    "coverage": ("Coverage", ":material/checklist:", coverage.show),
 }
 
 HERE = Path(__file__).parent
@@ -113,7 +116,7 @@ def _choose_board(found: list[Board]) -> Board:
 
 
 def _about(board: Board) -> None:
-    suite = board.read().suite
+    suite = board.suite_spec()
     protocol = suite.get("protocol", {})
     optimiser, backbone = protocol.get("optimiser", {}), protocol.get("backbone", {})
     seeds = count(len(suite.get("seeds") or []), "seed")

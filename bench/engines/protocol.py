@@ -28,6 +28,11 @@ class Workplace:
         """Finished outcomes, until the coordinator has committed them."""
         return self.root / "outbox"
 
+    @property
+    def progress(self) -> Path:
+        """What the run that fills this database is doing; absent while there is none."""
+        return self.root / "progress.json"
+
     def log(self, spec: TrainingSpec) -> Path:
         """The log of a training's latest attempt."""
         return self.root / "logs" / f"{spec.key[:16]}.log"

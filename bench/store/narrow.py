@@ -118,6 +118,7 @@ ALTER TABLE scored RENAME TO evaluations;
 CREATE INDEX evaluations_by_variant
   ON evaluations (variant, training_id, test_accuracy, noisy_val_accuracy, k, rank);
 CREATE INDEX evaluations_refused ON evaluations (training_id) WHERE test_accuracy IS NULL;
+CREATE INDEX attempts_by_start ON attempts (started_at);
 CREATE INDEX attempts_by_status ON attempts (training_id, status, attempt);
 """
 
