@@ -13,19 +13,34 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from browsing import address as address
+from browsing import browser as browser
+from browsing import new_page as new_page
+from browsing import serve as serve
 from made_up_figures import beside as beside
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from bench.plan import Plan, make_plan
-from bench.records import CurvePoint, EpochRecord, Evaluation, Outcome, RefinerSpec, TrainingSpec
+from bench.records import (
+    CurvePoint,
+    EpochRecord,
+    Evaluation,
+    Outcome,
+    RefinerSpec,
+    RidgeTwins,
+    Spectrum,
+    TrainingSpec,
+)
 from bench.registry import Registry
 from bench.spec import load_suite
 from bench.store.database import open_writer
 from bench.store.writer import commit, record_plan
-from dashboard import app
+from dashboard import app, exports
 
 SUITE = """
 suite: tiny
@@ -287,6 +302,48 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         return at
 
     return go
+
+
+def spectrum(spec: TrainingSpec) -> Spectrum:
+    """Made up: wrong labels turn the second direction into the third by half a radian."""
+    angle = 0.0 if spec.noise.name == "clean" else 0.5 + 0.01 * spec.seed
+    right = np.eye(10)
+    right[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    values = tuple(float(v) for v in np.linspace(2, 1, 10))
+    sines = (0.1,) * 10
+    return Spectrum(
+        head=0,
+        singular_values=values,
+        effective_rank=8.0 - angle,
+        right=tuple(map(tuple, right.tolist())),
+        ridge=RidgeTwins(1.0, 3.0, 2.0, 4.0, values, values, sines),
+    )
+
+
+@pytest.fixture
+def turned(make_database: MakeDatabase) -> Path:
+    """A database whose heads have vectors."""
+    return make_database(lambda spec: replace(done(spec), spectra=(spectrum(spec),)))
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Real results of three boards, one of them on two data sets: see ``tests/golden``."""
+    return Path(__file__).parents[1] / "golden" / "leaderboard.db"
+
+
+@pytest.fixture
+def saved(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], str | bytes]]:
+    """What makes each file that a page offers, by the file's name; filled by every visit."""
+    found: dict[str, Callable[[], str | bytes]] = {}
+    button = exports.st.download_button
+
+    def tap(label: str, data: Callable[[], str | bytes], **settings: Any) -> bool:
+        found[settings["file_name"]] = data
+        return bool(button(label, data, **settings))
+
+    monkeypatch.setattr(exports.st, "download_button", tap)
+    return found
 
 
 @pytest.fixture(scope="session")
