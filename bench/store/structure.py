@@ -8,7 +8,7 @@ import sqlite3
 import pandas as pd
 
 from bench.stats.twins import COLUMNS
-from bench.store.writer import unpack_vectors
+from bench.store.packing import unpack_vectors
 
 
 def heads(connection: sqlite3.Connection, board: str) -> pd.DataFrame:

@@ -39,7 +39,8 @@ from bench.records import (
 from bench.registry import Registry
 from bench.spec import load_suite
 from bench.store.database import open_writer
-from bench.store.writer import commit, record_plan
+from bench.store.plans import record_plan
+from bench.store.writer import commit
 from dashboard import app, exports
 
 SUITE = """

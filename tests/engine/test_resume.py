@@ -22,7 +22,7 @@ from bench.runner import drain, sort_out
 from bench.runner import run as run_trainings
 from bench.spec import load_suite
 from bench.store.database import open_writer
-from bench.store.writer import record_plan
+from bench.store.plans import record_plan
 
 SUITE = """
 suite: resumed

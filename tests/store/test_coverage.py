@@ -21,7 +21,8 @@ from bench.stats.leaderboard import cells
 from bench.stats.one_method import with_interval
 from bench.store import coverage, method_cells, reader, recent
 from bench.store.database import open_reader, open_writer
-from bench.store.writer import commit, record_plan
+from bench.store.plans import record_plan
+from bench.store.writer import commit
 
 SUITE = """
 suite: counted

@@ -84,7 +84,10 @@ def test_figures_are_stored_with_their_epoch(new: Path) -> None:
 def test_a_training_is_shown_with_its_selection_only_where_it_has_one(old: Path, new: Path) -> None:
     with open_writer(old):
         pass
-    without, having = (CliRunner().invoke(app, ["show", "key", "--db", str(p)]) for p in (old, new))
+    wide = {"COLUMNS": "160"}
+    without, having = (
+        CliRunner().invoke(app, ["show", "key", "--db", str(path)], env=wide) for path in (old, new)
+    )
     assert (without.exit_code, having.exit_code) == (0, 0)
     assert "precision" not in without.output.partition("Epochs")[2]
     assert all(title in having.output for title in ("selected", "precision", "recall"))
