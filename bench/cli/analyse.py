@@ -37,9 +37,9 @@ def analyse(
     from contextlib import closing
 
     from bench.cli.console import terminal
-    from bench.report.render import to_terminal
     from bench.report.structure import structure_tables
     from bench.report.structure_files import write_all
+    from bench.report.terminal import to_terminal
     from bench.store import reader, structure
     from bench.store.database import open_reader
 

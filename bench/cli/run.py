@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench.engines.protocol import Workplace
     from bench.plan import Plan
-    from bench.records import TrainingSpec
+    from bench.records import Outcome, TrainingSpec
     from bench.registry import Registry
     from bench.runner import Todo
     from bench.settings import Settings
@@ -59,6 +59,7 @@ def run(
     from bench import plan as planning
     from bench import runner
     from bench.cli.console import terminal
+    from bench.engines import heartbeat
     from bench.engines.protocol import Workplace
     from bench.examples import missing_examples
     from bench.published import importing
@@ -67,7 +68,7 @@ def run(
     from bench.spec import load_suite
     from bench.store import audit
     from bench.store.database import open_writer
-    from bench.store.writer import record_plan
+    from bench.store.plans import record_plan
 
     if redo not in runner.REDO:
         raise BenchError(f"--redo has no {redo!r}{nearest(redo, runner.REDO)}")
@@ -81,6 +82,7 @@ def run(
     wanted = list(planning.only(made, filters))
     workplace = Workplace.beside(db)
     with open_writer(db) as database:
+        heartbeat.clear(workplace.progress)
         importing.fill(database)
         record_plan(database, made, registry)
         known = audit.with_examples(database.conn)
@@ -94,7 +96,10 @@ def run(
         failures = 0
         if todo.run:
             _say_how_long(suite, database, made, todo, registry, settings, console)
-            failures = _execute(database, todo, registry, settings, workplace, time_limit, console)
+            asked = (suite, made.suite.budget, made.board)
+            failures = _execute(
+                database, todo, asked, registry, settings, workplace, time_limit, console
+            )
         _show_tables(database, made, console)
     _next_step(made, todo, failures, db, console)
     nothing = not wanted or not (todo.done or todo.run)
@@ -168,6 +173,7 @@ def _say_how_long(
 def _execute(
     database: Database,
     todo: Todo,
+    asked: tuple[str, str, str],
     registry: Registry,
     settings: Settings,
     workplace: Workplace,
@@ -176,6 +182,7 @@ def _execute(
 ) -> int:
     from bench import runner
     from bench.cli.progress import RunProgress
+    from bench.engines.heartbeat import Pulse
     from bench.engines.local import LocalEngine, LocalSettings
 
     device = settings.resolved_device()
@@ -191,12 +198,20 @@ def _execute(
             time_limit_s=time_limit,
         )
     )
-    bar = RunProgress(todo.run)
     signal.signal(signal.SIGTERM, _interrupt)
+    bar = RunProgress(todo.run)
+    pulse = Pulse(workplace.progress, asked, todo.run, jobs)
+
+    def on_epoch(training: TrainingSpec, epoch: int) -> None:
+        bar.epoch(training, epoch)
+        pulse.epoch(training, epoch)
+
+    def on_finished(training: TrainingSpec, outcome: Outcome) -> None:
+        bar.finished(training, outcome)
+        pulse.finished(training, outcome)
+
     try:
-        summary = runner.run(
-            database, engine, todo.run, on_epoch=bar.epoch, on_finished=bar.finished
-        )
+        summary = runner.run(database, engine, todo.run, on_epoch=on_epoch, on_finished=on_finished)
     except KeyboardInterrupt:
         bar.close()
         console.print(
@@ -204,6 +219,7 @@ def _execute(
         )
         raise typer.Exit(130) from None
     finally:
+        pulse.close()
         bar.close()
     return len(summary.failures)
 
@@ -214,11 +230,12 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _show_tables(database: Database, made: Plan, console: Console) -> None:
-    from bench.report.render import to_terminal
-    from bench.report.tables import suite_tables
+    from bench.report.content import read_results
+    from bench.report.suite import suite_tables
+    from bench.report.terminal import to_terminal
     from bench.store import reader
 
-    results = reader.results(database.conn, made.board)
+    results = read_results(database.conn, made.board)
     if results["test_accuracy"].notna().any():
         methods = reader.methods(database.conn, made.board)
         ranked = [refiner.label for refiner in made.trainings[0].refiners][:2]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from bench.report.tables import Table, points
+from bench.report.tables import Table, interval, points
 from bench.stats.attribution import CONTROLS, EVERY, Attribution, attribution, base
 
 OTHER = "other"
@@ -85,11 +84,6 @@ def attribution_table(found: Attribution) -> Table:
         tuple(_notes(controls, unpaired)),
         prose=frozenset({"family", "verdict"}),
     )
-
-
-def interval(low: float, high: float) -> str:
-    """``-0.10 … +0.42`` in percentage points; a dash where there is none."""
-    return "–" if math.isnan(low) else f"{points(low)} … {points(high)}"
 
 
 def _control(row: Mapping[Any, Any], cells: int) -> str:

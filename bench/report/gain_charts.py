@@ -13,8 +13,8 @@ from bench.report.tables import points
 LEAST_SPAN = 0.5
 """Points at which the colour scale ends at the earliest, so that noise does not look like news."""
 
-LETTER_PX, FIGURE_PX = 6, 38
-"""Room for a letter of a heading, and for a figure such as −0.28."""
+LETTER_PX, FIGURE_PX, LINE_PX = 6, 38, 12
+"""Room for a letter of a heading, for a figure such as −0.28, and for a line of a heading."""
 
 
 def gain_frame(
@@ -67,6 +67,7 @@ def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
     # Names wrap at spaces where a column holds their longest word, and tilt where it does not;
     # figures that would run into each other give way to colour and the tooltip.
     longest = max((len(word) for name in blocks for word in name.split()), default=0)
+    lines = max((len(name.split()) for name in blocks), default=1)
     narrow = f"width < {len(blocks) * (LETTER_PX * longest + 4)}"
     x = alt.X(
         "block:N",
@@ -78,6 +79,8 @@ def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
             labelAngle=alt.ExprRef(f"{narrow} ? -50 : 0"),
             labelAlign=alt.ExprRef(f"{narrow} ? 'left' : 'center'"),
             labelBaseline="bottom",
+            # Vega puts the first line at the axis and the others below it, over the cells.
+            labelPadding=alt.ExprRef(f"{narrow} ? 2 : {2 + LINE_PX * (lines - 1)}"),
             labelLimit=140,
             labelOverlap=False,
             ticks=False,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import pandas as pd
 
 from bench.report.tables import Table, percent, points
@@ -12,19 +9,6 @@ from bench.stats.frame import BLOCK
 from bench.stats.published import HEADLINE, NOT_COMPARABLE, RULES, VERDICTS
 
 NOTHING = "No published figure is known for these methods, data sets and noises."
-
-
-def with_published(tables: Sequence[Table], beside: pd.DataFrame) -> list[Table]:
-    """The tables of a suite and what was published; one sentence where there is nothing.
-
-    Args:
-        tables: the leaderboard first.
-        beside: as ``stats.published.beside`` gives it.
-    """
-    if beside.empty:
-        first, *rest = tables
-        return [replace(first, notes=(*first.notes, NOTHING)), *rest]
-    return [*tables, published_table(beside)]
 
 
 def published_table(beside: pd.DataFrame) -> Table:

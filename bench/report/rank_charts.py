@@ -73,7 +73,9 @@ def critical_difference_chart(
             }
         )
     height = top + ROW_PX * (left + 0.5)
-    across = alt.Scale(domain=[low - room, high + room], nice=False, zero=False)
+    # Where all ranks are close the ruler reaches further than they do. NaN is never the larger.
+    right = max(high + room, low + difference + 0.05 * span)
+    across = alt.Scale(domain=[low - room, right], nice=False, zero=False)
     down = alt.Scale(domain=[height, 0], nice=False)
 
     def x(field: str) -> alt.X:

@@ -1,116 +1,56 @@
-"""Tables as terminal output, Markdown, LaTeX and CSV."""
+"""Tables as Markdown and CSV, and the names of all formats."""
 
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 from collections.abc import Callable, Sequence
 
-from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
-
+from bench.report.latex import to_latex
 from bench.report.tables import Table
 
-
-def to_terminal(tables: Sequence[Table], console: Console) -> None:
-    """Print tables; harm is red and gain green where a column holds signed points."""
-    for table in tables:
-        shown = RichTable(
-            title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
-        )
-        for position, column in enumerate(table.columns):
-            text_column = column in ("method", "refiner", "told / uses", *table.prose)
-            shown.add_column(
-                column, justify="left" if text_column else "right", no_wrap=position < 2
-            )
-        for number, row in enumerate(table.rows):
-            shown.add_row(*(_styled(cell, (number, i) in table.best) for i, cell in enumerate(row)))
-        console.print(shown)
-        for note in table.notes:
-            console.print(Text(note, style="dim"))
-        console.print()
-
-
-def _styled(cell: str, best: bool) -> Text:
-    style = "bold" if best else ""
-    if cell.startswith("+"):
-        style = "green"
-    elif cell.startswith("-"):
-        style = "red"
-    return Text(cell, style=style)
+ACTIVE = re.compile(r"[\\`*\[\]|$~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+"""What GitHub's Markdown acts on, inside a cell or a sentence."""
 
 
 def to_markdown(tables: Sequence[Table]) -> str:
-    """GitHub Markdown, best cells in bold."""
-    parts = []
-    for table in tables:
-        lines = [f"### {table.title}", ""]
-        lines.append("| " + " | ".join(map(_markdown, table.columns)) + " |")
-        lines.append("|" + "|".join("---" for _ in table.columns) + "|")
-        for number, row in enumerate(table.rows):
-            cells = [
-                f"**{_markdown(cell)}**" if (number, i) in table.best else _markdown(cell)
-                for i, cell in enumerate(row)
-            ]
-            lines.append("| " + " | ".join(cells) + " |")
-        lines += ["", *table.notes, ""]
-        parts.append("\n".join(lines))
-    return "\n".join(parts)
+    """GitHub Markdown, best cells in bold, marks behind their figures."""
+    return "\n".join(map(_markdown_table, tables))
 
 
-def _markdown(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+def _markdown_table(table: Table) -> str:
+    rules = ("---" if table.is_text(column) else "--:" for column in range(len(table.columns)))
+    lines = [
+        f"### {_markdown(table.title)}",
+        "",
+        "| " + " | ".join(map(_markdown, table.columns)) + " |",
+        "|" + "|".join(rules) + "|",
+    ]
+    for number, row in enumerate(table.rows):
+        cells = []
+        for column, cell in enumerate(row):
+            text = _markdown(cell)
+            if (number, column) in table.best:
+                text = f"**{text}**"
+            cells.append(text + _markdown(table.marks.get((number, column), "")))
+        lines.append("| " + " | ".join(cells) + " |")
+    notes = [_markdown(note) for note in table.notes]
+    commands = [f"    {command}" for command in table.commands]
+    return "\n".join(["", *lines, "", *notes, *(["", *commands] if commands else []), ""]).lstrip()
 
 
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "–": "--",
-    "…": r"\ldots{}",
-}
-
-
-def to_latex(tables: Sequence[Table]) -> str:
-    """One booktabs table each, best cells in bold."""
-    parts = []
-    for table in tables:
-        first = 2 if table.columns[0] == "rank" else 1
-        layout = "l" * first + "".join(
-            r"p{0.15\linewidth}" if column in table.prose else "r"
-            for column in table.columns[first:]
-        )
-        lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{layout}}}", r"\toprule"]
-        lines.append(" & ".join(map(_latex, table.columns)) + r" \\")
-        lines.append(r"\midrule")
-        for number, row in enumerate(table.rows):
-            cells = [
-                rf"\textbf{{{_latex(cell)}}}" if (number, i) in table.best else _latex(cell)
-                for i, cell in enumerate(row)
-            ]
-            lines.append(" & ".join(cells) + r" \\")
-        caption = _latex(" ".join([f"{table.title}.", *table.notes]))
-        lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{caption}}}", r"\end{table}", ""]
-        parts.append("\n".join(lines))
-    return "\n".join(parts)
-
-
-def _latex(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in text)
+def _markdown(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return " ".join(ACTIVE.sub(r"\\\g<0>", html.escape(text, quote=False)).split())
 
 
 def to_csv(tables: Sequence[Table]) -> str:
-    """Each table as CSV with its title in a column of its own, one after the other."""
+    """Each table as CSV with its title in a column of its own, one after the other.
+
+    Marks are left out: they follow from the p-values, and a figure stays a number.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for table in tables:
@@ -124,4 +64,4 @@ FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
     "latex": to_latex,
     "csv": to_csv,
 }
-"""Formats of ``report``, by name."""
+"""Formats that are text of tables alone, by name."""

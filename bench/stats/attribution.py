@@ -15,7 +15,8 @@ import pandas as pd
 
 from bench.stats.frame import CELL
 from bench.stats.gains import SMALLEST, paired
-from bench.stats.intervals import Interval, bootstrap
+from bench.stats.groups import Array
+from bench.stats.intervals import Interval, bootstrap, bootstraps
 
 CONTROLS = {
     "psp": "truncation alone",
@@ -98,13 +99,27 @@ def attribution(results: pd.DataFrame, families: Mapping[str, str]) -> Attributi
     for family, group in _by_family(_trainings(gains), families) if len(gains) else []:
         labels = sorted(group.gains.columns[group.gains.notna().any()])
         controls = sorted(filter(is_control, labels), key=lambda name: ORDER.index(base(name)))
-        for variant in filter(is_variant, labels):
-            found = [_compare(group, variant, control) for control in controls]
+        variants = list(filter(is_variant, labels))
+        compared = {
+            (variant, control): _Pair.of(group, variant, control)
+            for variant in variants
+            for control in controls
+        }
+        # All at once, because draws of the bootstrap are most of the work and are the same for all.
+        own, *measured = group.over_cells(
+            [[group.column(variant) for variant in variants]]
+            + [pair.measures for pair in compared.values()]
+        )
+        rows = dict(zip(compared, measured, strict=True))
+        for variant, alone in zip(variants, own, strict=True):
             named = {"family": family, "refiner": variant}
+            found = [
+                _beside(control, compared[variant, control].unpaired, rows[variant, control])
+                for control in controls
+            ]
             beside += [named | row for row in found]
-            own = group.over_cells(group.gains[variant].to_numpy(dtype=float))
-            verdicts.append(named | _judge(own, found))
-    measured = [f"{m}{end}" for m in MEASURES for end in ("", "_low", "_high")]
+            verdicts.append(named | _judge(alone, found))
+    columns = [f"{m}{end}" for m in MEASURES for end in ("", "_low", "_high")]
     return Attribution(
         pd.DataFrame(
             verdicts,
@@ -114,7 +129,7 @@ def attribution(results: pd.DataFrame, families: Mapping[str, str]) -> Attributi
             ],
         ),
         pd.DataFrame(
-            beside, columns=["family", "refiner", "control", "cells", "unpaired", *measured]
+            beside, columns=["family", "refiner", "control", "cells", "unpaired", *columns]
         ),
     )
 
@@ -158,21 +173,41 @@ class _Trainings(NamedTuple):
     """
 
     gains: pd.DataFrame
-    cell: np.ndarray[Any, Any]
+    cell: Array
 
-    def only(self, rows: np.ndarray[Any, np.dtype[np.bool_]]) -> _Trainings:
+    def only(self, rows: Array) -> _Trainings:
         """Some of the trainings."""
         return _Trainings(self.gains[rows], self.cell[rows])
 
-    def over_cells(self, values: np.ndarray[Any, np.dtype[np.float64]]) -> Interval:
-        """Seeds averaged inside a cell, then all cells; what rounding leaves is 0."""
+    def column(self, refiner: str) -> Array:
+        """Gains of one refiner ``(trainings,)``."""
+        return self.gains[refiner].to_numpy(dtype=float)
+
+    def over_cells(self, groups: Sequence[Sequence[Array]]) -> list[list[Interval]]:
+        """Seeds averaged inside a cell, then all cells, of every column in every group."""
+        flat = iter(_intervals([self._cell_means(one) for group in groups for one in group]))
+        return [[next(flat) for _ in group] for group in groups]
+
+    def _cell_means(self, values: Array) -> Array:
+        """Means of the cells that have a value; what rounding leaves is 0."""
         known = ~np.isnan(values)
         if not known.any():
-            return bootstrap([])
+            return np.empty(0)
         sums = np.bincount(self.cell[known], weights=values[known])
         counts = np.bincount(self.cell[known])
         means = sums[counts > 0] / counts[counts > 0]
-        return bootstrap(np.where(np.abs(means) < SMALLEST, 0.0, means).tolist())
+        return np.where(np.abs(means) < SMALLEST, 0.0, means)
+
+
+def _intervals(columns: Sequence[Array]) -> list[Interval]:
+    """A bootstrap of each; those over equally many cells share their draws."""
+    found = [bootstrap([])] * len(columns)
+    for n in {len(column) for column in columns} - {0}:
+        places = [place for place, column in enumerate(columns) if len(column) == n]
+        many = bootstraps(np.stack([columns[place] for place in places]))
+        for place, mean, low, high in zip(places, *many, strict=True):
+            found[place] = Interval(float(mean), float(low), float(high), n)
+    return found
 
 
 def _trainings(gains: pd.DataFrame) -> _Trainings:
@@ -205,15 +240,31 @@ def _judge(own: Interval, compared: Sequence[Mapping[str, Any]]) -> dict[str, An
     }
 
 
-def _compare(gains: _Trainings, variant: str, control: str) -> dict[str, Any]:
-    """One variant beside one control on the trainings that have both."""
-    one, other = (gains.gains[name].to_numpy(dtype=float) for name in (variant, control))
-    has_one, has_other = ~np.isnan(one), ~np.isnan(other)
-    both = has_one & has_other
-    row: dict[str, Any] = {"control": control, "unpaired": int((has_one ^ has_other).sum())}
-    measured = {"gain": one, "control_gain": other, "difference": one - other}
-    for measure in MEASURES:
-        found = gains.over_cells(np.where(both, measured[measure], np.nan))
-        row |= {"cells": found.n, measure: found.mean}
-        row |= {f"{measure}_low": found.low, f"{measure}_high": found.high}
+class _Pair(NamedTuple):
+    """One variant beside one control on the trainings that have both.
+
+    Attributes:
+        measures: gain, control's gain and difference ``(trainings,)`` each, NaN elsewhere.
+        unpaired: trainings that have one of the two and not the other.
+    """
+
+    measures: list[Array]
+    unpaired: int
+
+    @classmethod
+    def of(cls, gains: _Trainings, variant: str, control: str) -> _Pair:
+        """Of two refiners."""
+        one, other = gains.column(variant), gains.column(control)
+        has_one, has_other = ~np.isnan(one), ~np.isnan(other)
+        both = has_one & has_other
+        measures = [np.where(both, values, np.nan) for values in (one, other, one - other)]
+        return cls(measures, int((has_one ^ has_other).sum()))
+
+
+def _beside(control: str, unpaired: int, found: Sequence[Interval]) -> dict[str, Any]:
+    """One row of ``Attribution.beside``, without family and variant."""
+    row: dict[str, Any] = {"control": control, "unpaired": unpaired}
+    for measure, interval in zip(MEASURES, found, strict=True):
+        row |= {"cells": interval.n, measure: interval.mean}
+        row |= {f"{measure}_low": interval.low, f"{measure}_high": interval.high}
     return row

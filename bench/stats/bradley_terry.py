@@ -29,15 +29,18 @@ TOLERANCE = 1e-10
 MOST_STEPS = 100
 CHUNK = 2_000_000
 
+MANY, RESAMPLES, FEWER = 24, 500, 200
 
-def strengths(table: pd.DataFrame, resamples: int = 500, seed: int = 0) -> pd.DataFrame:
+
+def strengths(table: pd.DataFrame, resamples: int | None = None, seed: int = 0) -> pd.DataFrame:
     """Maximum-likelihood strengths with a percentile bootstrap over blocks.
 
     Every resample has its own imaginary block. The order of the blocks does not matter.
 
     Args:
         table: a row a block, a column a method, as ``ranks.block_table`` gives it.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; None for 500, or 200 with more than ``MANY`` methods, where
+            each takes longer.
         seed: of its draws.
 
     Returns:
@@ -54,6 +57,8 @@ def strengths(table: pd.DataFrame, resamples: int = 500, seed: int = 0) -> pd.Da
     best = _fit(scores.sum(axis=0)[None, :], n, np.zeros((1, k)))
     bounds = np.full((2, k), np.nan)
     if n >= 3:
+        if resamples is None:
+            resamples = RESAMPLES if k <= MANY else FEWER
         drawn = draw(np.random.default_rng(seed), n, resamples) @ scores
         found = np.empty((resamples, k))
         rows = max(1, CHUNK // k**2)

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from bench.report.attribution import CAVEAT, RULE, attribution_tables
+from bench.report.gain_tables import ORACLE_NOTE
 from bench.report.render import to_csv, to_latex, to_markdown
-from bench.report.tables import ORACLE_NOTE, Table, suite_tables
+from bench.report.suite import suite_tables
+from bench.report.tables import Table
 
 METHODS = pd.DataFrame(
     {
@@ -56,7 +58,7 @@ def test_the_table_of_attribution_word_by_word() -> None:
         "",
         "| family | refiner | gain | 95 % interval | psp | minus best control | its 95 % interval "
         "| cells | verdict |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|--:|--:|--:|--:|--:|--:|---|",
         "| all methods | lip | +0.50 | -0.50 … +1.50 | +1.00 | -0.50 | -1.50 … +0.50 | 6 "
         "| no gain |",
         "| loss | lip | +2.00 | +2.00 … +2.00 | +1.00 | +1.00 | +1.00 … +1.00 | 3 "
@@ -132,6 +134,7 @@ def test_trainings_without_a_curve_are_said_beside_the_oracle() -> None:
 def test_the_tables_come_in_the_order_in_which_they_are_read() -> None:
     assert [table.title for table in suite_tables(results(), METHODS, "a suite")] == [
         "a suite, refiner off",
+        "Do the average ranks differ?",
         "Gain of each refiner over off",
         "Is it LIP, or would a control have done?",
         "Gain of lip in each cell",
