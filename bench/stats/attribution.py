@@ -36,6 +36,9 @@ OWN, HARM, NO_GAIN, TOO_FEW = "LIP's own", "harm", "no gain", "too few cells"
 ALSO, OPEN = "also by ", "open: no "
 """Beginnings of the other two verdicts; controls follow."""
 
+ROUNDING = 1e-12
+"""Far below what a test set resolves, far above what sums of shares leave."""
+
 MEASURES = ["gain", "control_gain", "difference"]
 BESIDE = ["control_gain", "difference", "difference_low", "difference_high"]
 TRAINING = [*CELL, "seed"]
@@ -206,8 +209,13 @@ def _intervals(columns: Sequence[Array]) -> list[Interval]:
         places = [place for place, column in enumerate(columns) if len(column) == n]
         many = bootstraps(np.stack([columns[place] for place in places]))
         for place, mean, low, high in zip(places, *many, strict=True):
-            found[place] = Interval(float(mean), float(low), float(high), n)
+            found[place] = Interval(_settled(mean), _settled(low), _settled(high), n)
     return found
+
+
+def _settled(value: float) -> float:
+    """0 for what rounding leaves of it, because verdicts ask on which side of 0 a bound lies."""
+    return 0.0 if abs(value) < ROUNDING else float(value)
 
 
 def _trainings(gains: pd.DataFrame) -> _Trainings:

@@ -30,6 +30,8 @@ MOST_STEPS = 100
 CHUNK = 2_000_000
 
 MANY, RESAMPLES, FEWER = 24, 500, 200
+ROUGH = 1e-7
+"""Of the log odds, for resamples: far below what a bootstrap can tell."""
 
 
 def strengths(table: pd.DataFrame, resamples: int | None = None, seed: int = 0) -> pd.DataFrame:
@@ -63,7 +65,7 @@ def strengths(table: pd.DataFrame, resamples: int | None = None, seed: int = 0) 
         found = np.empty((resamples, k))
         rows = max(1, CHUNK // k**2)
         for start in range(0, resamples, rows):
-            found[start : start + rows] = _fit(drawn[start : start + rows], n, best)
+            found[start : start + rows] = _fit(drawn[start : start + rows], n, best, ROUGH)
         bounds = np.quantile(found, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2], axis=0)
     return (
         pd.DataFrame(
@@ -84,7 +86,7 @@ def win_probability(difference: float) -> float:
     return float(special.expit(difference / POINTS))
 
 
-def _fit(scores: Array, n_blocks: int, start: Array) -> Array:
+def _fit(scores: Array, n_blocks: int, start: Array, tolerance: float = TOLERANCE) -> Array:
     """Log strengths of sum 0 that make the scores most probable ``(resamples, k)``.
 
     As every pair meets equally often, the scores are all that the likelihood depends on. Newton's
@@ -96,6 +98,7 @@ def _fit(scores: Array, n_blocks: int, start: Array) -> Array:
         scores: wins and half the ties of each method over all blocks ``(resamples, k)``.
         n_blocks: in each resample, without the imaginary one.
         start: log strengths to begin from, ``(1, k)``.
+        tolerance: the largest last step; convergence is quadratic, so what it leaves is far less.
     """
     k = scores.shape[1]
     wanted = (scores + (k - 1) / 2) / (n_blocks + 1)
@@ -113,6 +116,6 @@ def _fit(scores: Array, n_blocks: int, start: Array) -> Array:
         step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
         width = np.maximum(np.ptp(step, axis=1, keepdims=True), 1e-300)
         found += np.log1p(width) / width * step
-        if width.max() < TOLERANCE:
+        if width.max() < tolerance:
             break
     return np.asarray(found - found.mean(axis=1, keepdims=True))

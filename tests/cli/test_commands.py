@@ -14,6 +14,7 @@ import pytest
 from bench.cli.dashboard import dashboard
 from bench.cli.options import parse_only
 from bench.errors import BenchError
+from dashboard.__main__ import main as serve
 
 Bench = Callable[..., Any]
 
@@ -64,8 +65,12 @@ def test_the_dashboard_asks_no_questions_before_it_starts(
     monkeypatch.setattr("os.execve", lambda path, command, environment: started.append(command))
     dashboard(tmp_path / "any.db", headless=False)
     (command,) = started
+    monkeypatch.setattr("sys.argv", command[command.index("dashboard") :])
+    monkeypatch.setattr("streamlit.web.cli.main", lambda: started.append(list(sys.argv)))
+    serve()
     # Streamlit's first start of a user waits for an e-mail address otherwise.
-    assert command[command.index("--server.showEmailPrompt") + 1] == "false"
+    assert started[1][started[1].index("--server.showEmailPrompt") + 1] == "false"
+    assert started[1][started[1].index("--server.address") + 1] == "127.0.0.1"
 
 
 def test_a_plan_shows_what_is_done(
