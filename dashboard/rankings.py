@@ -103,37 +103,33 @@ def _pairs(table: pd.DataFrame) -> None:
         bind="query-params",
     ):
         return
-    with st.container():
-        found = pairs.wilcoxon_pairs(table)
-        number, text = st.column_config.NumberColumn, st.column_config.TextColumn
-        shown = found.assign(difference=100 * found["difference"])
-        columns = {
-            "method": text("method", pinned=True, help="The one of the better average rank."),
-            "other": text("other"),
-            "wins": number("wins", help="Noise columns in which the first is better."),
-            "ties": number("ties", help="Columns in which both are equal."),
-            "losses": number("losses", help="Columns in which the first is worse."),
-            "difference": number(
-                "difference",
-                format="%+.2f",
-                help="Mean difference of accuracy over columns, in percentage points.",
-            ),
-            "p": number(
-                "p", format="%.4f", help="Wilcoxon signed-rank test over columns, two-sided."
-            ),
-            "p_holm": number(
-                "p, Holm", format="%.4f", help="Corrected over all pairs by Holm's method."
-            ),
-        }
-        show_table(Shown(shown, columns), "Pairs of methods", csv=found)
-        told = int((found["p_holm"] < SIGNIFICANT).sum())
-        if found["p"].isna().all():
-            st.caption("Below six noise columns no such test can reach 0.05, so none is made.")
-        else:
-            st.caption(
-                f"{told} of {count(len(found), 'pair')} differ significantly after Holm's "
-                "correction."
-            )
+    found = pairs.wilcoxon_pairs(table)
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    shown = found.assign(difference=100 * found["difference"])
+    columns = {
+        "method": text("method", pinned=True, help="The one of the better average rank."),
+        "other": text("other", help="The one of the worse average rank."),
+        "wins": number("wins", help="Noise columns in which the first is better."),
+        "ties": number("ties", help="Columns in which both are equal."),
+        "losses": number("losses", help="Columns in which the first is worse."),
+        "difference": number(
+            "difference",
+            format="%+.2f",
+            help="Mean difference of accuracy over columns, in percentage points.",
+        ),
+        "p": number("p", format="%.4f", help="Wilcoxon signed-rank test over columns, two-sided."),
+        "p_holm": number(
+            "p, Holm", format="%.4f", help="Corrected over all pairs by Holm's method."
+        ),
+    }
+    show_table(Shown(shown, columns), "Pairs of methods", csv=found)
+    told = int((found["p_holm"] < SIGNIFICANT).sum())
+    if found["p"].isna().all():
+        st.caption("Below six noise columns no such test can reach 0.05, so none is made.")
+    else:
+        st.caption(
+            f"{told} of {count(len(found), 'pair')} differ significantly after Holm's correction."
+        )
 
 
 def _strength(table: pd.DataFrame) -> None:

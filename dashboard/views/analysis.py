@@ -13,11 +13,11 @@ from bench.report.structure_charts import (
     similarity_chart,
     spectra_chart,
 )
-from bench.report.structure_files import slug
 from bench.stats import twins
 from dashboard import states
 from dashboard.controls import choose
 from dashboard.data import Board
+from dashboard.exports import Shown, show_chart, show_table
 from dashboard.words import analyse_command, headings, plain, run_command
 
 SUITE = "analysis"
@@ -104,66 +104,70 @@ def _spectra(one: pd.DataFrame) -> None:
     st.subheader("Singular spectrum against noise rate")
     spectra, ranks = twins.spectra(one), twins.ranks(one)
     with states.guarded("spectrum"):
-        st.altair_chart(
-            spectra_chart(spectra),
-            width="content",
+        show_chart(
+            lambda ink: spectra_chart(spectra),
+            "Singular spectra",
             alt="Singular values of the heads by position, a line a noise rate",
+            csv=spectra,
+            width="content",
         )
         st.caption("Relative to the largest. Dashed: the head of true labels. Means over seeds.")
     with states.guarded("effective rank"):
-        st.altair_chart(
-            rank_chart(ranks),
-            width="content",
+        show_chart(
+            lambda ink: rank_chart(ranks),
+            "Effective rank",
             alt="Effective rank of the heads against the share of wrong labels",
+            csv=ranks,
+            width="content",
         )
         st.caption(
             "Effective rank is exp of the entropy of s²/Σs²: how many directions the head really "
             "uses. Bars reach from the lowest to the highest seed."
         )
-    _download("Spectra as CSV", "spectra", spectra)
 
 
 def _summary(found: pd.DataFrame) -> None:
     st.subheader("Beside the twin on true labels")
-    number = st.column_config.NumberColumn
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     shown = found.assign(rate=100 * found["rate"]).drop(columns=["method"])
     if shown["dataset"].nunique() == 1:
         shown = shown.drop(columns=["dataset"])
     bound = shown["ridge_bound"].map(lambda value: value if math.isfinite(value) else math.nan)
+    columns = {
+        "dataset": text("data set", help="That the heads were trained on."),
+        "noise": text("noise", help="Of the labels that the heads were trained on."),
+        "rate": number("wrong %", format="%.2f", help="Realised, mean over seeds."),
+        "seeds": number("seeds", help="Heads that have a twin; the figures are means over them."),
+        "effective_rank": number(
+            "eff. rank", format="%.2f", help="Directions that the head uses, on wrong labels."
+        ),
+        "clean_effective_rank": number("clean", format="%.2f", help="The same of the twin."),
+        "k": number("k", help="The rank that holds 90 % of the twin's energy."),
+        "similarity": number(
+            "φ(k, k)",
+            format="%.3f",
+            help="Of the first k directions of both heads; 1 is the same subspace.",
+        ),
+        "chance": number("chance", format="%.3f", help="Of two random subspaces: k / classes."),
+        "above_chance": number("above chance", format="%.3f", help="(φ − chance) / (1 − chance)"),
+        "sine": number(
+            "sin θ", format="%.3f", help="Largest principal angle of the trained heads."
+        ),
+        "ridge_sine": number(
+            "ridge sin θ",
+            format="%.3f",
+            help="Of ridge heads of given and true labels on the same features.",
+        ),
+        "ridge_bound": number(
+            "bound", format="%.3g", help="On the ridge heads' sine; above 1 says nothing."
+        ),
+    }
     with st.container(key="twins"), states.guarded("table"):
-        st.dataframe(
-            shown.assign(ridge_bound=bound),
-            hide_index=True,
-            placeholder="–",
-            column_config={
-                "rate": number("wrong %", format="%.2f", help="Realised, mean over seeds."),
-                "seeds": number("seeds"),
-                "effective_rank": number("eff. rank", format="%.2f", help="On wrong labels."),
-                "clean_effective_rank": number("clean", format="%.2f", help="Of the twin."),
-                "k": number("k", help="The rank that holds 90 % of the twin's energy."),
-                "similarity": number("φ(k, k)", format="%.3f", help="1 is the same subspace."),
-                "chance": number("chance", format="%.3f", help="k / classes."),
-                "above_chance": number(
-                    "above chance", format="%.3f", help="(φ − chance) / (1 − chance)"
-                ),
-                "sine": number(
-                    "sin θ", format="%.3f", help="Largest principal angle of the trained heads."
-                ),
-                "ridge_sine": number(
-                    "ridge sin θ",
-                    format="%.3f",
-                    help="Of ridge heads of given and true labels on the same features.",
-                ),
-                "ridge_bound": number(
-                    "bound", format="%.3g", help="On the ridge heads' sine; above 1 says nothing."
-                ),
-            },
-        )
+        show_table(Shown(shown.assign(ridge_bound=bound), columns), "Twins", csv=found)
     st.caption(
         "Symmetric noise leaves the singular vectors where they are in expectation, so a high φ "
         "under it shows nothing; asymmetric noise turns them."
     )
-    _download("Table as CSV", "twins", found)
 
 
 def _cell(one: pd.DataFrame) -> None:
@@ -171,45 +175,37 @@ def _cell(one: pd.DataFrame) -> None:
     maps, angles = twins.similarity_map(one), twins.angles(one)
     blocks = list(dict.fromkeys(zip(maps["dataset"], maps["noise"], strict=True)))
     names = dict(zip(headings(blocks), blocks, strict=True))
-    chosen = choose("Noise", list(names), "twin", folded=len(names) > 8)
+    chosen = choose(
+        "Noise",
+        list(names),
+        "twin",
+        help="Of the labels that the heads were trained on.",
+        folded=len(names) > 8,
+    )
     dataset, noise = names.get(chosen, blocks[0])
     alike = maps[(maps["dataset"] == dataset) & (maps["noise"] == noise)]
     turned = angles[(angles["dataset"] == dataset) & (angles["noise"] == noise)]
     with states.guarded("heat map"):
-        st.altair_chart(
-            similarity_chart(alike),
-            width="content",
+        show_chart(
+            lambda ink: similarity_chart(alike),
+            "Subspace similarity",
             alt="Subspace similarity of the first i and j singular vectors",
+            csv=alike,
+            width="content",
         )
     st.caption(
         "φ(i, j) of the first i directions of the head of true labels and the first j of this one. "
         "Two random subspaces reach max(i, j) / classes; on the right that is taken off."
     )
     with states.guarded("angles"):
-        st.altair_chart(
-            angle_chart(turned),
-            width="content",
+        show_chart(
+            lambda ink: angle_chart(turned),
+            "Principal angles",
             alt="Sine of the largest principal angle at every k, with the bound for ridge heads",
+            csv=turned,
+            width="content",
         )
     st.caption(
         "θ is the largest angle between the first k directions. The bound is that of the LIP "
         "paper, with the exact change of the label matrix in it; it is shown as what it is."
-    )
-    left, right = st.columns(2)
-    with left:
-        _download("Similarity as CSV", slug("similarity", noise), alike)
-    with right:
-        _download("Angles as CSV", slug("angles", noise), turned)
-
-
-def _download(label: str, name: str, frame: pd.DataFrame) -> None:
-    st.download_button(
-        label,
-        frame.to_csv(index=False),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"csv_{label}",
-        type="tertiary",
     )

@@ -45,6 +45,9 @@ def show(board: Board) -> None:
         help="The plug-in whose gain over off is shown; both come from the same trained weights.",
     )
     filtered = choose_cells(board, board.cells())
+    if filtered.is_nothing:
+        states.nothing_left()
+        return
     if filtered.words:
         st.caption(f":material/filter_list: {filtered.words}")
     found = board.gains(refiner, filtered.wanted)

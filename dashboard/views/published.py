@@ -9,6 +9,7 @@ from bench.stats.published import NOT_COMPARABLE, OFF, REPRODUCED, RULES, VERDIC
 from dashboard import states
 from dashboard.controls import choose
 from dashboard.data import Board
+from dashboard.exports import Shown, show_table
 from dashboard.tables import published_table
 from dashboard.words import count, headings, import_command, plain
 
@@ -70,7 +71,11 @@ def _filtered(beside: pd.DataFrame) -> pd.DataFrame:
             "Verdict", [ALL, *present], "verdict", help="By the rules at the end of the page."
         )
         method = choose(
-            "Method", [ALL, *dict.fromkeys(beside["method"])], "published_method", folded=True
+            "Method",
+            [ALL, *dict.fromkeys(beside["method"])],
+            "published_method",
+            help="Our method.",
+            folded=True,
         )
         noise = choose(
             "Published noise",
@@ -104,8 +109,9 @@ def _table(kept: pd.DataFrame, beside: pd.DataFrame) -> None:
     names = dict(zip(blocks, headings(blocks), strict=True))
     with st.container(key="published"), states.guarded("table"):
         last = kept["verdict"] == NOT_COMPARABLE
-        shown = published_table(pd.concat([kept[~last], kept[last]]), names)
-        st.dataframe(shown.frame, column_config=shown.columns, hide_index=True, placeholder="–")
+        ordered = pd.concat([kept[~last], kept[last]])
+        flat = ordered.assign(reasons=ordered["reasons"].map("; ".join))
+        show_table(published_table(ordered, names), "Published figures beside ours", csv=flat)
     st.caption(
         f"{count(len(kept), 'figure')} of {len(beside):,}. Test accuracy in %, refiner off; ± is "
         "the standard deviation over runs. Every figure stands for itself, and none enters a "
@@ -121,13 +127,24 @@ def _rules() -> None:
 def _every(known: pd.DataFrame) -> None:
     label = f"All {count(len(known), 'published figure')} of this database"
     with st.expander(label, icon=":material/library_books:"), states.guarded("table"):
-        columns = ["method", "dataset", "noise", "rate", "accuracy", "std", "backbone", "epochs"]
-        st.dataframe(
-            known[[*columns, "reported", "source", "verification"]],
-            hide_index=True,
-            column_config={
-                "dataset": st.column_config.TextColumn("data set"),
-                "accuracy": st.column_config.NumberColumn(format="%.2f"),
-                "std": st.column_config.NumberColumn(format="%.2f"),
-            },
-        )
+        names = ["method", "dataset", "noise", "rate", "accuracy", "std", "backbone", "epochs"]
+        number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+        columns = {
+            "method": text("method", help="In the words of the source, as all texts here."),
+            "dataset": text("data set", help="That the figure is on."),
+            "noise": text("noise", help="Of the labels."),
+            "rate": text("rate", help="Of the noise, as the source counts it."),
+            "accuracy": number("accuracy", format="%.2f", help="Test accuracy in %."),
+            "std": number(
+                "std", format="%.2f", help="Standard deviation over runs, if it has one."
+            ),
+            "backbone": text("backbone", help="The network that was trained."),
+            "epochs": text("epochs", help="Of training, as the source says."),
+            "reported": text("reported", help="Which epoch was reported, over how many runs."),
+            "source": text("source", width="medium", help="Where the figure was read."),
+            "verification": text(
+                "verification", help="Where it was seen, or that it was recalled."
+            ),
+        }
+        shown = known[[*names, "reported", "source", "verification"]]
+        show_table(Shown(shown, columns), "All published figures", csv=known)

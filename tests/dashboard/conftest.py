@@ -282,7 +282,7 @@ def newer(empty: Path, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_synthetic() -> tuple[Fate, Callable[..., Outcome]]:
     """``done(spec)`` and ``ended(spec, status)``, for tests that make their own database."""
     return done, ended

@@ -5,42 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pytest
 from streamlit.testing.v1 import AppTest
-
-from bench.records import Outcome, RidgeTwins, Spectrum, TrainingSpec
 
 Visit = Callable[..., AppTest]
 Said = Callable[[AppTest], str]
-Make = Callable[..., Path]
-Write = tuple[Callable[[TrainingSpec], Outcome], Callable[..., Outcome]]
-
-
-def spectrum(spec: TrainingSpec) -> Spectrum:
-    """Made up: wrong labels turn the second direction into the third by half a radian."""
-    angle = 0.0 if spec.noise.name == "clean" else 0.5 + 0.01 * spec.seed
-    right = np.eye(10)
-    right[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    values = tuple(float(v) for v in np.linspace(2, 1, 10))
-    sines = (0.1,) * 10
-    return Spectrum(
-        head=0,
-        singular_values=values,
-        effective_rank=8.0 - angle,
-        right=tuple(map(tuple, right.tolist())),
-        ridge=RidgeTwins(1.0, 3.0, 2.0, 4.0, values, values, sines),
-    )
-
-
-@pytest.fixture
-def turned(make_database: Make, write_synthetic: Write) -> Path:
-    """A database whose heads have vectors."""
-    done, _ = write_synthetic
-    return make_database(lambda spec: replace(done(spec), spectra=(spectrum(spec),)))
 
 
 def test_what_wrong_labels_did_is_said_in_words(visit: Visit, said: Said, turned: Path) -> None:

@@ -63,18 +63,6 @@ def test_stored_images_are_shown_with_given_and_true_label(
     assert "7 → 3" in said(visit(path, "noise"))
 
 
-def test_a_database_of_before_the_audit_says_how_to_bring_it(
-    visit: Visit, said: Said, make_database: Make
-) -> None:
-    path = make_database()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("DROP TABLE artefact_examples")
-        connection.commit()
-    text = said(visit(path, "noise"))
-    assert "No audit yet" in text
-    assert "nothing is trained again" in text
-
-
 def test_unknown_truth_is_said_in_words(visit: Visit, said: Said, make_database: Make) -> None:
     path = make_database()
     with closing(sqlite3.connect(path)) as connection:

@@ -92,7 +92,9 @@ def test_cells_that_the_plan_leaves_out_are_said(
 
 
 def test_one_seed_is_said_in_words(visit: Visit, said: Said, one_seed: Path) -> None:
-    assert "only 1 seed: no interval can be given" in said(visit(one_seed))
+    text = said(visit(one_seed))
+    assert "All cells have one seed only, and so no interval over seeds." in text
+    assert "All cells have fewer than three seeds: differences there say little." in text
     assert "a single cell says little" in said(visit(one_seed, "gains"))
 
 
@@ -128,7 +130,7 @@ def test_refiner_without_a_value_is_listed_and_not_ranked(
     reasons = next(d.value for d in at.dataframe if "error" in d.value)
     assert set(reasons["refiner"]) == {"lip"}
     assert set(reasons["error"]) == {"the head has rank 0"}
-    assert "No evaluation of **lip** has a value yet" in said(visit(refused, "gains"))
+    assert "No evaluation of **lip** has a value here yet" in said(visit(refused, "gains"))
 
 
 def test_names_from_the_database_are_text(visit: Visit, said: Said, hostile: Path) -> None:

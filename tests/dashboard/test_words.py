@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from bench.stats.frame import CELL
 from dashboard import words
-from dashboard.standing import make_standing
-from dashboard.tables import Figure, standings_table
+from dashboard.standing import Standing, make_standing
+from dashboard.standings_table import EACH_NOISE, standings_table
+from dashboard.tables import Figure
 
 
 @pytest.mark.parametrize(
@@ -68,31 +71,45 @@ def test_a_figure_sorts_as_a_number_and_reads_as_words() -> None:
     assert [str(figure) for figure in figures] == ["90.00 ± 1.00", "95.00", "missing"]
 
 
-def standing_of(statuses: dict[tuple[str, str, int], str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A plan and results of (method, noise, seed) -> status; done ones have a result."""
-    planned = pd.DataFrame(
-        [["digits", noise, m, seed, status] for (m, noise, seed), status in statuses.items()],
-        columns=["dataset", "noise", "method", "seed", "status"],
-    )
-    done = planned[planned["status"] == "done"].drop(columns="status")
-    return planned, done.assign(refiner="off", test_accuracy=0.8)
+EXCLUDED = ["dataset", "noise", "method", "reason"]
+
+
+def standing_of(
+    statuses: dict[tuple[str, str, int], str], excluded: Sequence[Sequence[str]] = ()
+) -> Standing:
+    """The standing of a plan of (method, noise, seed) -> status; done ones have a result."""
+    columns = ["dataset", "noise", "method", "seed", "status"]
+    rows = [["digits", noise, m, seed, status] for (m, noise, seed), status in statuses.items()]
+    plan = pd.DataFrame(rows, columns=columns)
+    planned = plan.groupby(CELL, sort=False).size().rename("planned").reset_index()
+    numbers = {cell: i for i, cell in enumerate(planned[CELL].itertuples(index=False, name=None))}
+    plan["cell"] = [numbers[cell] for cell in plan[CELL].itertuples(index=False, name=None)]
+    done = plan["status"] == "done"
+    left = plan[~done].groupby(["cell", "status"]).size().rename("trainings").reset_index()
+    refiner = pd.Categorical(["off"] * int(done.sum()), categories=["off"])
+    scores = plan[done].drop(columns="status").assign(refiner=refiner, test_accuracy=0.8)
+    left_out = pd.DataFrame(excluded, columns=EXCLUDED)
+    return make_standing(scores, planned, left, left_out, "all", lambda frame: frame)
+
+
+def as_shown(standing: Standing) -> str:
+    """The table of the leaderboard as text."""
+    costs = pd.DataFrame(columns=["method", "cost", "unit", "seconds"])
+    text: str = standings_table(standing, {}, costs, EACH_NOISE).frame.to_string()
+    return text
 
 
 def test_every_hole_has_its_reason_and_absent_methods_are_listed() -> None:
-    planned, results = standing_of(
+    standing = standing_of(
         {
             ("ce", "clean", 0): "done",
             ("ce", "hard", 0): "done",
             ("elr", "clean", 0): "done",
             ("elr", "hard", 0): "oom",
             ("gce", "clean", 0): "missing",
-        }
+        },
+        excluded=[["digits", "hard", "gce", "not for this noise"]],
     )
-    excluded = pd.DataFrame(
-        [["digits", "hard", "gce", "not for this noise"]],
-        columns=["dataset", "noise", "method", "reason"],
-    )
-    standing = make_standing(results, planned, excluded, "off")
     assert list(standing.table["method"]) == ["ce", "elr", "gce"]
     assert list(standing.ranked["method"]) == ["ce"]
     assert set(standing.holes[["noise", "method", "why"]].itertuples(index=False, name=None)) == {
@@ -100,20 +117,15 @@ def test_every_hole_has_its_reason_and_absent_methods_are_listed() -> None:
         ("clean", "gce", "missing"),
         ("hard", "gce", "left out"),
     }
-    text = standings_table(standing, {}).frame.to_string()
-    assert all(word in text for word in ("ce", "80.00", "missing"))
+    assert all(word in as_shown(standing) for word in ("ce", "80.00", "missing"))
 
 
 def test_a_column_without_any_result_is_named() -> None:
-    planned, results = standing_of({("ce", "clean", 0): "done", ("ce", "hard", 0): "missing"})
-    nothing = pd.DataFrame(columns=["dataset", "noise", "method", "reason"])
-    standing = make_standing(results, planned, nothing, "off")
+    standing = standing_of({("ce", "clean", 0): "done", ("ce", "hard", 0): "missing"})
     assert standing.silent == [("digits", "hard")]
     assert standing.blocks == [("digits", "clean"), ("digits", "hard")]
 
 
 def test_a_cell_with_fewer_seeds_than_planned_says_so() -> None:
-    planned, results = standing_of({("ce", "clean", 0): "done", ("ce", "clean", 1): "missing"})
-    nothing = pd.DataFrame(columns=["dataset", "noise", "method", "reason"])
-    shown = standings_table(make_standing(results, planned, nothing, "off"), {})
-    assert "80.00 (1/2)" in shown.frame.to_string()
+    standing = standing_of({("ce", "clean", 0): "done", ("ce", "clean", 1): "missing"})
+    assert "80.00 (1/2)" in as_shown(standing)
