@@ -281,18 +281,24 @@ def _refused(path: str, stamp: int, board: str) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
+def _members(path: str, stamp: int, board: str) -> scores.Members:
+    with closing(open_reader(Path(path))) as connection:
+        return scores.members(connection, board)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _cells(path: str, stamp: int, board: str) -> pd.DataFrame:
     with closing(open_reader(Path(path))) as connection:
-        return scores.cells(connection, board)
+        return scores.cells(connection, board, _members(path, stamp, board))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _scores(path: str, stamp: int, board: str, refiner: str, selector: str) -> pd.DataFrame:
-    named = _cells(path, stamp, board)
+    named, asked = _cells(path, stamp, board), _members(path, stamp, board)
     with closing(open_reader(Path(path))) as connection:
         if selector == HEADLINE:
-            return scores.scores(connection, board, refiner, named)
-        return scores.selected(connection, board, selector, named)
+            return scores.scores(connection, board, refiner, named, asked)
+        return scores.selected(connection, board, selector, named, asked)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -311,7 +317,7 @@ def _results(path: str, stamp: int, board: str) -> pd.DataFrame:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _unfinished(path: str, stamp: int, board: str) -> pd.DataFrame:
     with closing(open_reader(Path(path))) as connection:
-        return scores.unfinished(connection, board)
+        return scores.unfinished(connection, board, _members(path, stamp, board))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -125,6 +125,8 @@ def _holes(
     blocks: list[tuple[str, str]],
     methods: list[str],
 ) -> pd.DataFrame:
+    if len(found) == len(methods) * len(blocks):
+        return pd.DataFrame(columns=[*CELL, "why"])
     have = set(found[CELL].itertuples(index=False, name=None))
     open_in = unfinished.groupby("cell")["status"].agg(set).to_dict()
     left = unfinished.groupby("cell")["trainings"].sum().to_dict()

@@ -6,10 +6,12 @@ megabytes and is grouped by numbers.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,43 +20,103 @@ from bench.stats.frame import CELL
 
 OFF = "off"
 
+Array = np.ndarray[Any, Any]
 
-def cells(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
+
+class Members(NamedTuple):
+    """The trainings of a board, in the order of its cells; arrays of equal length.
+
+    Attributes:
+        training: row ids.
+        cell: numbers of their cells.
+        seed: their seeds.
+    """
+
+    training: Array
+    cell: Array
+    seed: Array
+
+    def values(self, found: Array) -> Array:
+        """Columns of a table by training, for every member; NaN where it has no row.
+
+        Args:
+            found: ``(rows, 1 + columns)``, row ids ascending in the first column.
+        """
+        columns = found.shape[1] - 1
+        values = np.full((len(self.training), columns), np.nan)
+        if len(found):
+            places = np.searchsorted(found[:, 0], self.training).clip(max=len(found) - 1)
+            there = found[places, 0] == self.training
+            values[there] = found[places[there], 1:]
+        return values
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The lowest and the highest row id: trainings of one plan lie together."""
+        if not len(self.training):
+            return 0, -1
+        return int(self.training.min()), int(self.training.max())
+
+
+def members(connection: sqlite3.Connection, board: str) -> Members:
+    """Every training that a board asks for."""
+    rows = _numbers(
+        connection,
+        "SELECT training_id, cell, seed FROM board_members WHERE board = ? ORDER BY cell, position",
+        [board],
+        3,
+    ).astype(np.int64)
+    return Members(rows[:, 0], rows[:, 1], rows[:, 2])
+
+
+def cells(connection: sqlite3.Connection, board: str, asked: Members | None = None) -> pd.DataFrame:
     """A row a cell of the plan, in its order, indexed by the cell's number.
 
     Columns: dataset, noise, method (categories in the plan's order), planned (trainings).
     """
     rows = _rows(
         connection,
-        "SELECT bc.cell, bc.dataset, bc.noise, bc.method, (SELECT count(*) FROM board_members bm "
-        "WHERE bm.board = bc.board AND bm.cell = bc.cell) FROM board_cells bc WHERE bc.board = ? "
-        "ORDER BY bc.cell",
+        "SELECT cell, dataset, noise, method FROM board_cells WHERE board = ? ORDER BY cell",
         [board],
     )
-    frame = pd.DataFrame(rows, columns=["cell", *CELL, "planned"]).set_index("cell")
-    for column in CELL:
-        names = list(dict.fromkeys(frame[column]))
+    frame = pd.DataFrame(rows, columns=["cell", *CELL]).set_index("cell")
+    for position, column in enumerate(CELL, start=1):
+        names = list(dict.fromkeys(row[position] for row in rows))
         frame[column] = pd.Categorical(frame[column], categories=names)
-    return frame
+    asked = members(connection, board) if asked is None else asked
+    counts = np.bincount(asked.cell, minlength=int(frame.index.max()) + 1 if len(frame) else 0)
+    return frame.assign(planned=counts[frame.index.to_numpy(dtype=np.int64)])
 
 
-def unfinished(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
+def unfinished(
+    connection: sqlite3.Connection, board: str, asked: Members | None = None
+) -> pd.DataFrame:
     """Trainings without a result, counted by cell.
 
     Columns: cell, status (``missing``, or how the last try ended), trainings.
     """
-    rows = _rows(
+    asked = members(connection, board) if asked is None else asked
+    done = _numbers(
         connection,
-        """
-        WITH open AS (
-          SELECT cell, training_id FROM board_members bm WHERE board = ? AND NOT EXISTS (
-            SELECT 1 FROM attempts a WHERE a.training_id = bm.training_id AND a.status = 'done'))
-        SELECT cell, coalesce((SELECT status FROM attempts a WHERE a.training_id = open.training_id
-          ORDER BY attempt DESC LIMIT 1), 'missing') AS status, count(*)
-        FROM open GROUP BY cell, status ORDER BY cell
-        """,
-        [board],
+        "SELECT DISTINCT training_id, 1 FROM attempts INDEXED BY attempts_by_status "
+        "WHERE training_id BETWEEN ? AND ? AND status = 'done' ORDER BY training_id",
+        asked.span,
+        2,
     )
+    left = np.isnan(asked.values(done)[:, 0])
+    last = dict(
+        _rows(
+            connection,
+            "SELECT training_id, status FROM attempts "
+            "WHERE training_id IN (SELECT value FROM json_each(?)) ORDER BY training_id, attempt",
+            [json.dumps(asked.training[left].tolist())],
+        )
+    )
+    counts = Counter(
+        (int(cell), last.get(int(training), "missing"))
+        for training, cell in zip(asked.training[left], asked.cell[left], strict=True)
+    )
+    rows = [(*place, number) for place, number in counts.items()]
     return pd.DataFrame(rows, columns=["cell", "status", "trainings"])
 
 
@@ -84,7 +146,11 @@ def _has_any(connection: sqlite3.Connection, board: str, refiner: str) -> bool:
 
 
 def scores(
-    connection: sqlite3.Connection, board: str, refiner: str, named: pd.DataFrame
+    connection: sqlite3.Connection,
+    board: str,
+    refiner: str,
+    named: pd.DataFrame,
+    asked: Members | None = None,
 ) -> pd.DataFrame:
     """Test accuracy of every training under one refiner; refused evaluations have none.
 
@@ -93,44 +159,59 @@ def scores(
         board: its key.
         refiner: as the suite shows it.
         named: ``cells`` of the board.
+        asked: ``members`` of the board, where they are at hand.
 
     Returns:
         dataset, noise, method, seed, refiner, test_accuracy, k (NaN where it has none), rank,
-        cell.
+        cell: a row a training that was evaluated.
     """
-    rows = _rows(
+    asked = members(connection, board) if asked is None else asked
+    variant = np.full(int(named.index.max()) + 1 if len(named) else 0, -1, dtype=np.int64)
+    for cell, number in _rows(
         connection,
-        """
-        SELECT bm.cell, bm.seed, coalesce(e.test_accuracy, -1), coalesce(e.k, -1), e.rank
-        FROM cell_variants cv
-        JOIN board_members bm ON bm.board = cv.board AND bm.cell = cv.cell
-        JOIN evaluations e ON e.variant = cv.variant AND e.training_id = bm.training_id
-        WHERE cv.board = ? AND cv.refiner = ?
-        """,
+        "SELECT cell, variant FROM cell_variants WHERE board = ? AND refiner = ?",
         [board, refiner],
-    )
-    columns = ["cell", "seed", "test_accuracy", "k", "rank"]
-    return _tidy(rows, columns, named, refiner)
+    ):
+        variant[cell] = number
+    wanted = variant[asked.cell]
+    values = np.full((len(wanted), 3), np.nan)
+    for number in np.unique(wanted[wanted >= 0]):
+        # One pass over an index, in the order of trainings, is quicker than a search for each.
+        found = _numbers(
+            connection,
+            "SELECT training_id, coalesce(test_accuracy, -1), coalesce(k, -1), rank "
+            "FROM evaluations INDEXED BY evaluations_by_variant "
+            "WHERE variant = ? AND training_id BETWEEN ? AND ? ORDER BY training_id",
+            [int(number), *asked.span],
+            4,
+        )
+        of_it = wanted == number
+        values[of_it] = asked.values(found)[of_it]
+    return _tidy(asked, values, ["test_accuracy", "k", "rank"], named, refiner)
 
 
 def selected(
-    connection: sqlite3.Connection, board: str, selector: str, named: pd.DataFrame
+    connection: sqlite3.Connection,
+    board: str,
+    selector: str,
+    named: pd.DataFrame,
+    asked: Members | None = None,
 ) -> pd.DataFrame:
     """Test accuracy of every training at the epoch that a selector takes, refiner off.
 
     Returns:
-        dataset, noise, method, seed, refiner, test_accuracy, cell.
+        dataset, noise, method, seed, refiner, test_accuracy, cell: a row a training that was
+        measured.
     """
-    rows = _rows(
+    asked = members(connection, board) if asked is None else asked
+    found = _numbers(
         connection,
-        """
-        SELECT bm.cell, bm.seed, coalesce(s.test_accuracy, -1) FROM board_members bm
-        JOIN selections s ON s.training_id = bm.training_id AND s.selector = ?
-        WHERE bm.board = ? ORDER BY bm.cell, bm.position
-        """,
-        [selector, board],
+        "SELECT training_id, coalesce(test_accuracy, -1) FROM selections "
+        "WHERE training_id BETWEEN ? AND ? AND selector = ? ORDER BY training_id",
+        [*asked.span, selector],
+        2,
     )
-    return _tidy(rows, ["cell", "seed", "test_accuracy"], named, OFF)
+    return _tidy(asked, asked.values(found), ["test_accuracy"], named, OFF)
 
 
 def selectors(connection: sqlite3.Connection, board: str) -> list[str]:
@@ -145,21 +226,6 @@ def selectors(connection: sqlite3.Connection, board: str) -> list[str]:
         [board],
     )
     return [str(row[0]) for row in rows]
-
-
-def seconds(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
-    """Mean seconds of training by cell: cell, train_s, peak_memory_bytes."""
-    rows = _rows(
-        connection,
-        """
-        SELECT bm.cell, avg(a.train_s), avg(a.peak_memory_bytes) FROM board_members bm
-        JOIN attempts a ON a.training_id = bm.training_id AND a.status = 'done'
-        WHERE bm.board = ? GROUP BY bm.cell
-        """,
-        [board],
-    )
-    frame = pd.DataFrame(rows, columns=["cell", "train_s", "peak_memory_bytes"])
-    return frame.astype({"train_s": float, "peak_memory_bytes": float})
 
 
 def any_refused(connection: sqlite3.Connection) -> bool:
@@ -178,21 +244,32 @@ def _rows(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> li
     return cursor.execute(sql, values).fetchall()
 
 
-def _tidy(rows: list[Any], columns: list[str], named: pd.DataFrame, refiner: str) -> pd.DataFrame:
-    """Rows of numbers, where -1 stands for nothing, under the names of their cells."""
-    flat = np.fromiter(chain.from_iterable(rows), dtype=float, count=len(rows) * len(columns))
-    values = flat.reshape(-1, len(columns))
-    numbers = values[:, 0].astype(np.int64)
+def _numbers(
+    connection: sqlite3.Connection, sql: str, values: Sequence[Any], columns: int
+) -> Array:
+    """A query's numbers as an array ``(rows, columns)``."""
+    rows = _rows(connection, sql, values)
+    flat = np.fromiter(chain.from_iterable(rows), dtype=float, count=len(rows) * columns)
+    return flat.reshape(-1, columns)
+
+
+def _tidy(
+    asked: Members, values: Array, columns: Sequence[str], named: pd.DataFrame, refiner: str
+) -> pd.DataFrame:
+    """Members with a row of values, where -1 stands for nothing, under the names of their cells."""
+    there = ~np.isnan(values[:, 0])
+    numbers = asked.cell[there]
     places = named.index.get_indexer(pd.Index(numbers))
     found: dict[str, Any] = {}
     for column in CELL:
         categories = named[column].cat
         codes = categories.codes.to_numpy(dtype=np.int64)[places]
         found[column] = pd.Categorical.from_codes(codes, categories=categories.categories)
-    found["seed"] = values[:, 1].astype(np.int64)
+    found["seed"] = asked.seed[there]
     found["refiner"] = pd.Categorical.from_codes(
-        np.zeros(len(values), dtype=np.int8), categories=pd.Index([refiner])
+        np.zeros(len(numbers), dtype=np.int8), categories=pd.Index([refiner])
     )
-    for position, column in enumerate(columns[2:], start=2):
-        found[column] = np.where(values[:, position] < 0, np.nan, values[:, position])
+    for position, column in enumerate(columns):
+        kept = values[there, position]
+        found[column] = np.where(kept < 0, np.nan, kept)
     return pd.DataFrame({**found, "cell": numbers})

@@ -287,18 +287,6 @@ def test_selectors_are_those_that_trainings_were_measured_by(
     assert set(scores.selectors(connection, board)) == expected
 
 
-def test_seconds_are_means_over_the_trainings_that_are_done(
-    connection: sqlite3.Connection,
-) -> None:
-    (board,) = boards(connection)
-    found = scores.seconds(connection, board).set_index("cell")["train_s"]
-    named = scores.cells(connection, board)
-    of = {(row.method, row.noise): row.Index for row in named.itertuples()}
-    # Seeds 0, 1 and 2 take 2, 3 and 4 seconds; of CE under noise seed 0 alone is done.
-    assert found[of["ce", "clean"]] == 3
-    assert found[of["ce", "symmetric 0.5"]] == 2
-
-
 def test_a_board_that_was_never_run_has_cells_and_no_scores(
     plan: Plan, registry: Registry, tmp_path: Path
 ) -> None:
