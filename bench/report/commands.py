@@ -13,8 +13,16 @@ DEFAULT_DB = "leaderboard.db"
 
 
 def run_command(suite: str, budget: str, db: Path, redo: str = "") -> str:
-    """The command that fills a board, ready to paste."""
-    words = ["python", "-m", "bench", "run", suite]
+    """The command that fills a board, ready to paste.
+
+    Args:
+        suite: name of a shipped suite; any other is taken for a file of its name.
+        budget: of the board; empty for none.
+        db: the database.
+        redo: ``failed`` to run again what failed, too.
+    """
+    named = suite if suite in suite_names() else f"{suite}.yaml"
+    words = ["python", "-m", "bench", "run", named]
     if budget:
         words += ["--budget", budget]
     words += database_words(db)
@@ -33,14 +41,11 @@ def fill_command(
     """The command that runs what is missing of a part of a board, ready to paste.
 
     Args:
-        suite: name of a shipped suite; any other is taken for a file of its name.
-        budget: of the board; empty for none.
-        db: the database.
+        suite, budget, db: as ``run_command`` takes them.
         only: axis of ``run --only`` -> names; see ``only_name``.
         redo: ``failed`` to run again what failed, too.
     """
-    named = suite if suite in suite_names() else f"{suite}.yaml"
-    parts = [run_command(named, budget, db), only_words(only or {})]
+    parts = [run_command(suite, budget, db), only_words(only or {})]
     return " ".join(filter(None, [*parts, f"--redo {redo}" if redo else ""]))
 
 

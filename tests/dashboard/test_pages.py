@@ -191,7 +191,7 @@ def test_database_comes_from_the_environment_or_the_folder(
     monkeypatch.delenv("LIPBENCH_DB", raising=False)
     assert data.database() == Path("leaderboard.db")
     assert words.run_command("my suite", "short", data.database()) == (
-        "python -m bench run 'my suite' --budget short"
+        "python -m bench run 'my suite.yaml' --budget short"
     )
     monkeypatch.setenv("LIPBENCH_DB", os.devnull)
     assert data.database() == Path(os.devnull)

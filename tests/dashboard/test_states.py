@@ -74,7 +74,7 @@ def test_holes_are_shown_unranked_and_the_command_fills_them(
     assert "**1 of 9 cells is empty** (1 not run yet: co-teaching · pairflip 0.45)" in text
     assert "2 trainings of cells that have a result are missing too" in text
     assert "This runs the 4 trainings that wait:" in text
-    assert f"python -m bench run tiny --db {holes}" in text
+    assert f"python -m bench run tiny.yaml --db {holes}" in text
     assert "--redo failed" in text
     failed = next(d.value for d in at.dataframe if "status" in d.value)
     assert failed[["method", "status"]].values.tolist() == [["ce", "diverged"]]

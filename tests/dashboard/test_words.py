@@ -61,7 +61,7 @@ def test_headings_name_the_data_set_only_where_there_are_two() -> None:
 def test_command_is_safe_to_paste() -> None:
     command = words.run_command("x; rm -rf ~", "short", Path("my folder/my db"), "failed")
     assert command == (
-        "python -m bench run 'x; rm -rf ~' --budget short --db 'my folder/my db' --redo failed"
+        "python -m bench run 'x; rm -rf ~.yaml' --budget short --db 'my folder/my db' --redo failed"
     )
 
 
