@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,8 @@ def test_database_comes_from_the_environment_or_the_folder(
     )
     monkeypatch.setenv("LIPBENCH_DB", os.devnull)
     assert data.database() == Path(os.devnull)
+
+
+def test_a_server_listens_on_loopback_unless_it_is_told_otherwise() -> None:
+    config = Path(app.__file__).parent / ".streamlit" / "config.toml"
+    assert tomllib.loads(config.read_text())["server"]["address"] == "127.0.0.1"
