@@ -16,12 +16,12 @@ def run_command(suite: str, budget: str, db: Path, redo: str = "") -> str:
     """The command that fills a board, ready to paste.
 
     Args:
-        suite: name of a shipped suite; any other is taken for a file of its name.
+        suite: name of a shipped suite, or a file; any other is taken for a file of that name.
         budget: of the board; empty for none.
         db: the database.
         redo: ``failed`` to run again what failed, too.
     """
-    named = suite if suite in suite_names() else f"{suite}.yaml"
+    named = suite if suite in suite_names() or suite.endswith(".yaml") else f"{suite}.yaml"
     words = ["python", "-m", "bench", "run", named]
     if budget:
         words += ["--budget", budget]
@@ -41,7 +41,9 @@ def fill_command(
     """The command that runs what is missing of a part of a board, ready to paste.
 
     Args:
-        suite, budget, db: as ``run_command`` takes them.
+        suite: as ``run_command`` takes it.
+        budget: of the board; empty for none.
+        db: the database.
         only: axis of ``run --only`` -> names; see ``only_name``.
         redo: ``failed`` to run again what failed, too.
     """

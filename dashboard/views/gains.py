@@ -65,7 +65,7 @@ def show(board: Board) -> None:
     _all_refiners(board)
     attribution.show(board, refiner)
     if not one.empty:
-        _curves(board, one, refiner)
+        _curves(board, filtered.wanted.of(board.overall_gains()[0]), refiner)
     states.failures(board)
     states.refused(board)
 

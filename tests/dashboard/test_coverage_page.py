@@ -107,7 +107,7 @@ def test_holes_are_counted_and_named_with_the_commands_that_fill_them(
 def test_commands_run_exactly_what_is_missing(
     visit: Visit, holes: Path, tmp_path: Path, registry: Registry, data_dir: Path
 ) -> None:
-    from conftest import SUITE
+    from made_up_runs import SUITE
 
     file = tmp_path / "tiny.yaml"
     file.write_text(SUITE.replace("SEEDS", "3"))

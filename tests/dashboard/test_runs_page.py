@@ -151,7 +151,7 @@ def test_pages(visit: Visit, said: Said, full: Path, monkeypatch: pytest.MonkeyP
 def test_data_sets_are_told_apart_where_there_are_several(
     visit: Visit, make_database: MakeDatabase
 ) -> None:
-    from conftest import SUITE
+    from made_up_runs import SUITE
 
     path = make_database(seeds=1, suite=SUITE.replace("[digits]", "[digits, cluttered-digits]"))
     at = visit(path, "runs")
@@ -416,7 +416,7 @@ COMPUTER = Environment(
 @pytest.fixture(scope="module")
 def machines(make_database: MakeDatabase) -> Path:
     """Seed 0 on a CPU with changed code, seed 1 on an accelerator; named logs are not there."""
-    from conftest import done
+    from made_up_runs import done
 
     gpu = replace(COMPUTER, git_dirty=False, accelerator="H100")
 
@@ -622,7 +622,7 @@ def test_names_that_are_code_are_text(visit: Visit, said: Said, hostile: Path) -
 def test_a_run_of_another_board_is_said(
     visit: Visit, said: Said, make_database: MakeDatabase
 ) -> None:
-    from conftest import SUITE
+    from made_up_runs import SUITE
 
     path = make_database(seeds=1)
     key = keys(path, "gce")[0]
