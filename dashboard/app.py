@@ -12,6 +12,7 @@ import streamlit as st
 
 from bench.errors import StoreError
 from dashboard import data, states
+from dashboard.ahead import AHEAD
 from dashboard.data import Board
 from dashboard.views import analysis, coverage, gains, leaderboard, methods, noise, published, runs
 from dashboard.words import count, moment, plain
@@ -153,4 +154,5 @@ def _watch(path: Path, seen: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with AHEAD.page():
+        main()

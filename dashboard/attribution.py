@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,11 +24,11 @@ from bench.stats.attribution import (
 from bench.stats.frame import CELL
 from bench.stats.oracle import oracle_gains
 from bench.store import reader
-from bench.store.database import open_reader
 from dashboard import states
 from dashboard.attribution_table import attribution_table
 from dashboard.data import Board
 from dashboard.exports import show_chart, show_table
+from dashboard.kept import kept
 from dashboard.words import count, listing, plain, points
 
 
@@ -39,7 +38,7 @@ def show(board: Board, refiner: str) -> None:
     A board on which no variant has a value has no such section.
     """
     with states.guarded("attribution"):
-        found = _attribution(str(board.path), board.stamp, board.key, board)
+        found = _attribution(board)
         variants = list(dict.fromkeys(found.verdicts["refiner"]))
         if not variants:
             return
@@ -65,7 +64,7 @@ def show(board: Board, refiner: str) -> None:
 
 def oracle(board: Board) -> pd.DataFrame:
     """The gains of the best test k, as ``bench.stats.oracle`` has them."""
-    return _oracle(str(board.path), board.stamp, board.key)
+    return board.snapshot.read(_oracle)
 
 
 def answer(found: Attribution, variant: str) -> str:
@@ -99,13 +98,11 @@ def _sentence(row: Mapping[Any, Any]) -> str:
     return f"{mean}, and **open whether it is LIP's own**: not compared with {controls}."
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def _attribution(path: str, stamp: int, board: str, _board: Board) -> Attribution:
-    results = _board.results().astype(dict.fromkeys([*CELL, "refiner"], object))
-    return attribution(results, families_of(_board.methods(), results))
+@kept(8)
+def _attribution(board: Board) -> Attribution:
+    results = board.results().astype(dict.fromkeys([*CELL, "refiner"], object))
+    return attribution(results, families_of(board.methods(), results))
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def _oracle(path: str, stamp: int, board: str) -> pd.DataFrame:
-    with closing(open_reader(Path(path))) as connection:
-        return oracle_gains(reader.results(connection, board))
+def _oracle(connection: sqlite3.Connection, board: str) -> pd.DataFrame:
+    return oracle_gains(reader.results(connection, board))

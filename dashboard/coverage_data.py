@@ -5,10 +5,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
-import streamlit as st
 
 from bench.report.coverage_charts import coverage_frame
 from bench.stats.frame import BLOCK, CELL
@@ -66,7 +64,7 @@ class Coverage:
 
 def read_coverage(board: Board) -> Coverage:
     """All of it."""
-    return _coverage(str(board.path), board.stamp, board.key)
+    return board.snapshot.read(_read)
 
 
 def read_traceback(board: Board, training_key: str) -> str:
@@ -79,14 +77,6 @@ def _kept(frame: pd.DataFrame, wanted: dict[str, list[str]]) -> pd.DataFrame:
     for axis, names in wanted.items():
         frame = frame[frame[axis].isin(names)]
     return frame
-
-
-@st.cache_data(max_entries=4, show_spinner="Counting trainings …")
-def _coverage(path: str, stamp: int, board: str) -> Coverage:
-    with closing(open_reader(Path(path))) as connection:
-        # One transaction, so that a run which commits meanwhile cannot tear the frames apart.
-        connection.execute("BEGIN")
-        return _read(connection, board)
 
 
 def _read(connection: sqlite3.Connection, board: str) -> Coverage:

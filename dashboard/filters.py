@@ -9,7 +9,8 @@ import streamlit as st
 
 from bench.report.tables import BADGES
 from dashboard.controls import choose_many
-from dashboard.data import Board, Wanted
+from dashboard.data import Board
+from dashboard.wanted import Wanted
 from dashboard.words import count
 
 

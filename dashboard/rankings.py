@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
 
 from bench.report import cost_chart, rank_charts, standing_charts
+from bench.report.ink import Chart, Ink
 from bench.stats import pairs, ranks
 from dashboard import states
 from dashboard.controls import choose
-from dashboard.data import Board, Wanted
+from dashboard.data import Board, Ranking
 from dashboard.exports import Shown, show_chart, show_table
+from dashboard.kept import kept
+from dashboard.snapshot import Snapshot, standing_of
 from dashboard.standing import Standing
-from dashboard.strength import strengths_of
 from dashboard.words import count, headings, plain
 
 ALL = "all"
@@ -24,24 +27,21 @@ CRITICAL, STRENGTH, WINS, MEANS, COST = (
 SIGNIFICANT = 0.05
 
 
-def show(
-    board: Board, standing: Standing, scores: pd.DataFrame, costs: pd.DataFrame, wanted: Wanted
-) -> None:
+def show(board: Board, ranking: Ranking, costs: pd.DataFrame) -> None:
     """The section.
 
     Args:
         board: whose methods.
-        standing: ranks and cells.
-        scores: a row a training, under the same refiner and selector.
-        costs: method, cost (relative to the cheapest reference), as ``tables.costs_of`` has it.
-        wanted: the filter, for what is drawn seed by seed.
+        ranking: what the table above is of.
+        costs: method, cost (relative to the cheapest reference), as ``costs_of`` has it.
     """
+    standing = board.standing(ranking)
     st.subheader("Who differs from whom?")
     drawn = {
-        CRITICAL: lambda: _critical(standing.ranks),
-        STRENGTH: lambda: _strength(standing.ranks),
+        CRITICAL: lambda: _critical(board, ranking),
+        STRENGTH: lambda: _strength(board, ranking),
         WINS: lambda: _wins(standing.ranks),
-        MEANS: lambda: _means(standing, wanted.of(scores)),
+        MEANS: lambda: _means(board, ranking),
         COST: lambda: _cost(standing, costs),
     }
     chosen = choose(
@@ -71,26 +71,52 @@ def friedman_words(table: pd.DataFrame) -> str:
     )
 
 
-def _critical(table: pd.DataFrame) -> None:
+class _Critical(NamedTuple):
+    """What the diagram is drawn from.
+
+    Attributes:
+        average: average ranks, best first.
+        difference: the critical one; NaN where there is none.
+        groups: methods that are not told apart.
+    """
+
+    average: pd.Series
+    difference: float
+    groups: list[list[str]]
+
+
+def _differences(table: pd.DataFrame) -> _Critical:
+    average = ranks.average_ranks(table)
+    difference = ranks.critical_difference(table.shape[1], len(table))
+    groups = [[str(name) for name in group] for group in ranks.cliques(average, difference)]
+    return _Critical(average.sort_values(kind="stable"), difference, groups)
+
+
+@kept(64)
+def _critical_chart(snapshot: Snapshot, ranking: Ranking, ink: Ink) -> Chart:
+    """Its many layers take longer to put together than the ranks."""
+    found = _differences(standing_of(snapshot, ranking).ranks)
+    return rank_charts.critical_difference_chart(*found, ink)
+
+
+def _critical(board: Board, ranking: Ranking) -> None:
+    table = board.standing(ranking).ranks
     if table.shape[1] < 2 or table.empty:
         st.caption("Two ranked methods or more are needed for this.")
         return
-    average = ranks.average_ranks(table)
-    difference = ranks.critical_difference(table.shape[1], len(table))
-    groups = ranks.cliques(average, difference)
+    found = _differences(table)
     st.markdown(friedman_words(table))
-    frame = average.sort_values(kind="stable").rename("average_rank").reset_index()
     show_chart(
-        lambda ink: rank_charts.critical_difference_chart(average, difference, groups, ink),
+        lambda ink: _critical_chart(board.snapshot, ranking, ink),
         "Critical difference",
         alt="Average rank of every method; bars join those that Nemenyi's test does not tell apart",
-        csv=frame,
+        csv=found.average.rename("average_rank").reset_index(),
     )
     st.caption(
         f"Methods at their average rank, 1 is best. A black bar joins methods whose ranks differ "
-        f"by less than the critical difference of Nemenyi's test ({difference:.2f} at 0.05): they "
-        "are not told apart. The test corrects for all pairs and is cautious; the pairs below are "
-        "Wilcoxon's."
+        f"by less than the critical difference of Nemenyi's test ({found.difference:.2f} at 0.05): "
+        "they are not told apart. The test corrects for all pairs and is cautious; the pairs below "
+        "are Wilcoxon's."
     )
     _pairs(table)
 
@@ -132,11 +158,12 @@ def _pairs(table: pd.DataFrame) -> None:
         )
 
 
-def _strength(table: pd.DataFrame) -> None:
+def _strength(board: Board, ranking: Ranking) -> None:
+    table = board.standing(ranking).ranks
     if table.shape[1] < 2 or table.empty:
         st.caption("Two ranked methods or more are needed for this.")
         return
-    found = strengths_of(table)
+    found = board.strengths(ranking)
     show_chart(
         lambda ink: rank_charts.strength_chart(found, ink),
         "Strength",
@@ -190,7 +217,9 @@ def _cost(standing: Standing, costs: pd.DataFrame) -> None:
     )
 
 
-def _means(standing: Standing, scores: pd.DataFrame) -> None:
+def _means(board: Board, ranking: Ranking) -> None:
+    standing = board.standing(ranking)
+    scores = ranking.wanted.of(board.scores(ranking.refiner, ranking.selector))
     names = dict(zip(headings(standing.blocks), standing.blocks, strict=True))
     offered = [name for name, block in names.items() if block not in standing.silent]
     options = [ALL, *offered] if len(offered) > 1 else offered

@@ -5,18 +5,15 @@ from __future__ import annotations
 import shlex
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import streamlit as st
 
 from bench.store import runs
-from bench.store.database import open_reader
 from bench.store.runs import MISSING, Choices, Wanted
-from dashboard.data import OFF, Board
+from dashboard.data import OFF, Board, read_database
 
 SHORT = 8
 """Digits of a key that a list shows and a URL holds."""
@@ -117,7 +114,7 @@ def read_run(board: Board, key: str) -> Run:
     Raises:
         StoreError: no training, or several, start with ``key``.
     """
-    details = _details(str(board.path), board.stamp, board.key, key)
+    details = board.snapshot.read(runs.run_details, key)
     spec, place = details["spec"], details["place"]
     named = place or {
         "dataset": spec.get("dataset"),
@@ -137,22 +134,22 @@ def read_run(board: Board, key: str) -> Run:
 
 def read_epochs(board: Board, keys: Sequence[str]) -> pd.DataFrame:
     """Measurements of every epoch of some trainings."""
-    return _epochs(str(board.path), board.stamp, tuple(keys))
+    return read_database(board.path, board.stamp, runs.epochs, tuple(keys))
 
 
 def read_choices(board: Board) -> Choices:
     """What the list can be filtered by."""
-    return _choices(str(board.path), board.stamp, board.key)
+    return board.snapshot.read(runs.choices)
 
 
 def read_count(board: Board, wanted: Wanted) -> int:
     """How many runs a filter leaves."""
-    return _count(str(board.path), board.stamp, board.key, wanted)
+    return board.snapshot.read(runs.count, wanted)
 
 
 def read_page(board: Board, wanted: Wanted, limit: int, offset: int) -> pd.DataFrame:
     """One page of the runs that a filter leaves, with ``short``: what a URL holds of a key."""
-    return _page(str(board.path), board.stamp, board.key, wanted, limit, offset)
+    return board.snapshot.read(_page, wanted, limit, offset)
 
 
 @dataclass(frozen=True)
@@ -207,39 +204,11 @@ def with_database(command: str, db: Path) -> str:
     return f"{command} --db {shlex.quote(str(db))}"
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _details(path: str, stamp: int, board: str, key: str) -> dict[str, Any]:
-    with closing(open_reader(Path(path))) as connection:
-        connection.execute("BEGIN")
-        return runs.run_details(connection, board, key)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _epochs(path: str, stamp: int, keys: tuple[str, ...]) -> pd.DataFrame:
-    with closing(open_reader(Path(path))) as connection:
-        return runs.epochs(connection, keys)
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _choices(path: str, stamp: int, board: str) -> Choices:
-    with closing(open_reader(Path(path))) as connection:
-        return runs.choices(connection, board)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _count(path: str, stamp: int, board: str, wanted: Wanted) -> int:
-    with closing(open_reader(Path(path))) as connection:
-        return runs.count(connection, board, wanted)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
 def _page(
-    path: str, stamp: int, board: str, wanted: Wanted, limit: int, offset: int
+    connection: sqlite3.Connection, board: str, wanted: Wanted, limit: int, offset: int
 ) -> pd.DataFrame:
-    with closing(open_reader(Path(path))) as connection:
-        connection.execute("BEGIN")
-        page = runs.listed(connection, board, wanted, limit, offset)
-        return page.assign(short=[_short(connection, key) for key in page["training_key"]])
+    page = runs.listed(connection, board, wanted, limit, offset)
+    return page.assign(short=[_short(connection, key) for key in page["training_key"]])
 
 
 def _short(connection: sqlite3.Connection, key: str) -> str:

@@ -107,7 +107,8 @@ def _keys(frame: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _with_all(board: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
-    absent = [method for method in methods if method not in set(board["method"])]
+    there = set(board["method"])
+    absent = [method for method in methods if method not in there]
     nothing = float("nan")
     rows = [
         {"method": m, "rank": nothing, "mean": nothing, "low": nothing, "high": nothing}
@@ -127,12 +128,11 @@ def _holes(
 ) -> pd.DataFrame:
     if len(found) == len(methods) * len(blocks):
         return pd.DataFrame(columns=[*CELL, "why"])
-    have = set(found[CELL].itertuples(index=False, name=None))
+    have = set(zip(*(found[column] for column in CELL), strict=True))
     open_in = unfinished.groupby("cell")["status"].agg(set).to_dict()
     left = unfinished.groupby("cell")["trainings"].sum().to_dict()
-    places = {
-        (row.dataset, row.noise, row.method): (row.Index, row.planned) for row in asked.itertuples()
-    }
+    cells_asked = zip(*(asked[column] for column in CELL), strict=True)
+    places = dict(zip(cells_asked, zip(asked.index, asked["planned"], strict=True), strict=True))
     rows = []
     for method in methods:
         for block in blocks:

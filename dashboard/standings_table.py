@@ -16,7 +16,6 @@ from bench.stats import ranks
 from bench.stats.frame import CELL
 from dashboard.exports import Shown
 from dashboard.standing import Standing
-from dashboard.strength import strengths_of
 from dashboard.tables import NOTHING, Figure, bold_best, figures, styled, width
 from dashboard.words import badges, headings, percent, plain
 
@@ -27,6 +26,7 @@ MOST_STYLED = 2000
 
 def standings_table(
     standing: Standing,
+    strengths: pd.DataFrame,
     declared: Mapping[str, list[str]],
     costs: pd.DataFrame,
     columns: str,
@@ -36,6 +36,7 @@ def standings_table(
 
     Args:
         standing: ranks and cells.
+        strengths: of the ranked methods, as ``bench.stats.bradley_terry.strengths`` gives them.
         declared: what each method is told or uses.
         costs: as ``bench.stats.costs.costs_of`` has it.
         columns: ``EACH_NOISE``, ``EACH_DATA_SET`` or ``NO_COLUMNS``.
@@ -43,7 +44,7 @@ def standings_table(
     """
     rows = standing.table.to_dict("records")
     methods = [str(row["method"]) for row in rows]
-    strength, groups = _strengths(standing.ranks)
+    strength, groups = _strengths(standing.ranks, strengths)
     price = costs.set_index("method")
     frame = pd.DataFrame({"method": methods})
     frame["rank"] = figures([row["rank"] for row in rows], "{:.2f}".format)
@@ -83,13 +84,14 @@ def standings_table(
     return Shown(styled(frame).apply(bold_best, subset=ranked), settings, frozenset(best))
 
 
-def _strengths(table: pd.DataFrame) -> tuple[dict[str, Figure], dict[str, str]]:
+def _strengths(
+    table: pd.DataFrame, strengths: pd.DataFrame
+) -> tuple[dict[str, Figure], dict[str, str]]:
     """Strengths with half their interval, and letters of those not told apart, by method."""
     if table.shape[1] < 2 or table.empty:
         return {}, {}
-    found = strengths_of(table)
     shown = {}
-    for row in found.to_dict("records"):
+    for row in strengths.to_dict("records"):
         half = (row["high"] - row["low"]) / 2
         text = f"{row['strength']:.0f}" + ("" if math.isnan(half) else f" ± {half:.0f}")
         shown[str(row["method"])] = Figure(row["strength"], text)

@@ -63,10 +63,10 @@ def cost_chart(costs: pd.DataFrame, title: str, ink: Ink = LIGHT) -> Chart:
         .encode(y=y),
         base.transform_filter("isValid(datum.low)")
         .mark_rule(opacity=0.35)
-        .encode(y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q", color=colour),
+        .encode(y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2=alt.Y2("high:Q"), color=colour),
         base.mark_point(filled=True, size=80, opacity=1).encode(y=y, color=colour, shape=shape),
         base.mark_text(dx=7, dy=-8, align="left", color=ink.text, fontSize=11).encode(
-            y=y, text="named:N"
+            y=y, text=alt.Text("named:N")
         ),
     ]
     chart: Chart = alt.layer(*layers).properties(height=380, width="container")

@@ -182,7 +182,9 @@ def coverage_map(
     base = alt.Chart(drawn[[*_SENT]]).encode(x=x, y=y, tooltip=tooltip)
     fits = alt.ExprRef(f"width < {len(across[1]) * GLYPH_PX} ? 0 : 1")
     cells = base.mark_rect(stroke=ink.faint, strokeWidth=0.5).encode(color=colour)
-    signs = base.mark_text(color=ink.text, fontSize=10, opacity=fits).encode(text="glyph:N")
+    signs = base.mark_text(color=ink.text, fontSize=10, opacity=fits).encode(
+        text=alt.Text("glyph:N")
+    )
     step = LOW_PX if len(down[1]) > MANY_ROWS else TALL_PX
     chart: Chart = alt.layer(cells, signs).properties(height=alt.Step(step), width="container")
     chart = chart.configure_scale(bandPaddingInner=0.04).configure_view(stroke=None)

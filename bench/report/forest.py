@@ -101,7 +101,7 @@ def forest(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
     zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=ink.faint, strokeWidth=2)
     chart: Chart = alt.layer(
         zero.encode(x=alt.X("x:Q", **axis)),
-        spans.encode(x=alt.X("low:Q", **axis), x2="high:Q"),
+        spans.encode(x=alt.X("low:Q", **axis), x2=alt.X2("high:Q")),
         marks.encode(x=alt.X("gain:Q", **axis), shape=shape),
     ).properties(height=alt.Step(ROW_PX, **{"for": "offset"}), width="container")
     return chart

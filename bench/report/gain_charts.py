@@ -127,7 +127,9 @@ def heat_map(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
         fillOpacity=0, stroke=ink.faint, strokeDash=[3, 3], strokeWidth=1
     )
     fits = alt.ExprRef(f"width < {len(blocks) * FIGURE_PX} ? 0 : 1")
-    words = base.mark_text(fontSize=13, opacity=fits, color=ink.text).encode(text="label:N")
+    words = base.mark_text(fontSize=13, opacity=fits, color=ink.text).encode(
+        text=alt.Text("label:N")
+    )
     chart: Chart = alt.layer(filled.encode(color=colour), holes, words)
     chart = chart.properties(height=alt.Step(36), width="container")
     chart = chart.configure_scale(bandPaddingInner=0.06).configure_view(stroke=None)
@@ -167,7 +169,7 @@ def gain_against_off(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
         alt.Tooltip("gain:Q", format="+.3f", title="gain, points"),
     ]
     marks = alt.Chart(kept).mark_point(filled=True, size=90, opacity=0.9)
-    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=ink.faint).encode(y="y:Q")
+    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=ink.faint).encode(y=alt.Y("y:Q"))
     return alt.layer(
         zero, marks.encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip)
     ).properties(height=260, width="container")
@@ -192,7 +194,7 @@ def k_curve(curves: pd.DataFrame, column: str, off: float | None = None, ink: In
     ]
     base = alt.Chart(kept).encode(x=x, y=y)
     layers = [
-        base.mark_line(color=ink.faint, strokeWidth=1).encode(detail="seed:N"),
+        base.mark_line(color=ink.faint, strokeWidth=1).encode(detail=alt.Detail("seed:N")),
         base.mark_line(color=ink.accent, strokeWidth=3).encode(y=y.aggregate("mean")),
         base.transform_filter("datum.chosen")
         .mark_point(shape="diamond", filled=True, size=110, color=ink.harm, opacity=1)
@@ -203,6 +205,8 @@ def k_curve(curves: pd.DataFrame, column: str, off: float | None = None, ink: In
             strokeDash=[6, 4], color=ink.text, opacity=0.7
         )
         layers.append(
-            rule.encode(y="off:Q", tooltip=[alt.Tooltip("off:Q", format=".2f", title="off, %")])
+            rule.encode(
+                y=alt.Y("off:Q"), tooltip=[alt.Tooltip("off:Q", format=".2f", title="off, %")]
+            )
         )
     return alt.layer(*layers).properties(height=280, width="container")

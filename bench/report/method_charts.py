@@ -81,8 +81,8 @@ def against_best(frame: pd.DataFrame, blocks: Sequence[str], ink: Ink = LIGHT) -
     )
     step = LOW_PX if many else TALL_PX
     return alt.layer(
-        gaps.encode(x=x("mean"), x2="best:Q"),
-        spans.encode(x=x("low"), x2="high:Q", tooltip=tooltip),
+        gaps.encode(x=x("mean"), x2=alt.X2("best:Q")),
+        spans.encode(x=x("low"), x2=alt.X2("high:Q"), tooltip=tooltip),
         points.encode(x=x("value"), y=y, color=colour, shape=shape, tooltip=tooltip),
-        holes.encode(text="why:N"),
+        holes.encode(text=alt.Text("why:N")),
     ).properties(height=alt.Step(step), width="container")

@@ -121,8 +121,12 @@ def example_grid(examples: Sequence[Example], names: Sequence[str]) -> Chart:
     base = alt.Chart(
         frame, title=alt.TitleParams("Wrong labels: given → true", anchor="start")
     ).encode(x=alt.X("column:O", axis=None), y=alt.Y("row:O", axis=None))
-    pictures = base.mark_image(width=IMAGE_PX, height=IMAGE_PX, yOffset=-8).encode(url="url:N")
-    words = base.mark_text(dy=IMAGE_PX / 2 + 2, fontSize=10, limit=110).encode(text="caption:N")
+    pictures = base.mark_image(width=IMAGE_PX, height=IMAGE_PX, yOffset=-8).encode(
+        url=alt.Url("url:N")
+    )
+    words = base.mark_text(dy=IMAGE_PX / 2 + 2, fontSize=10, limit=110).encode(
+        text=alt.Text("caption:N")
+    )
     return alt.layer(pictures, words).properties(width=ACROSS * 116, height=rows * (IMAGE_PX + 34))
 
 

@@ -87,8 +87,8 @@ def critical_difference_chart(
     tooltip = [alt.Tooltip("method:N"), alt.Tooltip("rank:Q", format=".3f", title="average rank")]
     base = alt.Chart(pd.DataFrame(rows).assign(axis=AXIS_PX))
     layers: list[Any] = [
-        base.mark_rule(color=ink.faint).encode(x=x("rank"), y=y("y"), y2="axis:Q"),
-        base.mark_rule(color=ink.faint).encode(x=x("rank"), x2="edge:Q", y=y("y")),
+        base.mark_rule(color=ink.faint).encode(x=x("rank"), y=y("y"), y2=alt.Y2("axis:Q")),
+        base.mark_rule(color=ink.faint).encode(x=x("rank"), x2=alt.X2("edge:Q"), y=y("y")),
         base.mark_circle(color=ink.accent, size=50, opacity=1).encode(
             x=x("rank"), y=y("axis"), tooltip=tooltip
         ),
@@ -100,17 +100,19 @@ def critical_difference_chart(
     }
     for side, alignment in aligned.items():
         words = base.transform_filter(f"datum.side === '{side}'").mark_text(**texts, **alignment)
-        layers.append(words.encode(x=x("edge"), y=y("y"), text="label:N", tooltip=tooltip))
+        layers.append(
+            words.encode(x=x("edge"), y=y("y"), text=alt.Text("label:N"), tooltip=tooltip)
+        )
     marks = alt.Chart(_ticks(low, high))
     layers += [
         alt.Chart(pd.DataFrame({"from": [low], "to": [high], "y": [AXIS_PX]}))
         .mark_rule(color=ink.text)
-        .encode(x=x("from"), x2="to:Q", y=y("y")),
+        .encode(x=x("from"), x2=alt.X2("to:Q"), y=y("y")),
         marks.mark_tick(color=ink.text, orient="vertical", thickness=1, height=6).encode(
             x=x("rank"), y=y("y")
         ),
         marks.mark_text(dy=-11, color=ink.text, fontSize=11).encode(
-            x=x("rank"), y=y("y"), text="text:N"
+            x=x("rank"), y=y("y"), text=alt.Text("text:N")
         ),
     ]
     if difference == difference:  # NaN where there is none
@@ -125,9 +127,11 @@ def critical_difference_chart(
             )
         )
         layers += [
-            ruler.mark_rule(color=ink.harm, strokeWidth=3).encode(x=x("from"), x2="to:Q", y=y("y")),
+            ruler.mark_rule(color=ink.harm, strokeWidth=3).encode(
+                x=x("from"), x2=alt.X2("to:Q"), y=y("y")
+            ),
             ruler.mark_text(align="left", dy=-9, color=ink.text, fontSize=11).encode(
-                x=x("from"), y=y("y"), text="text:N"
+                x=x("from"), y=y("y"), text=alt.Text("text:N")
             ),
         ]
     if spans:
@@ -144,7 +148,7 @@ def critical_difference_chart(
             .mark_rule(color=ink.text, strokeWidth=4, strokeCap="round")
             .encode(
                 x=x("from"),
-                x2="to:Q",
+                x2=alt.X2("to:Q"),
                 y=y("y"),
                 tooltip=[alt.Tooltip("methods:N", title="not told apart")],
             )
@@ -185,7 +189,7 @@ def strength_chart(strengths: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
     )
     spans = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=3, color=ink.accent)
     chart: Chart = alt.layer(
-        spans.encode(x=alt.X("low:Q", scale=scale, title=title), x2="high:Q"),
+        spans.encode(x=alt.X("low:Q", scale=scale, title=title), x2=alt.X2("high:Q")),
         base.mark_circle(size=90, color=ink.accent, opacity=1).encode(
             x=alt.X("strength:Q", scale=scale, title=title)
         ),
@@ -253,7 +257,7 @@ def win_chart(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
     )
     layers: list[Any] = [base.mark_rect(cornerRadius=1).encode(color=colour)]
     if len(methods) <= MOST_FIGURES:
-        layers.append(base.mark_text(fontSize=11, color=ink.text).encode(text="wins:Q"))
+        layers.append(base.mark_text(fontSize=11, color=ink.text).encode(text=alt.Text("wins:Q")))
     chart: Chart = alt.layer(*layers).properties(
         height=alt.Step(24 if len(methods) <= MOST_FIGURES else 14), width="container"
     )

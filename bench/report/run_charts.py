@@ -165,7 +165,7 @@ def curves(frame: pd.DataFrame, title: str, ink: Ink = LIGHT, *, height: int = 2
     ]
     if frame.groupby("series")["member"].nunique().gt(1).any():
         thin = alt.Chart(frame).mark_line(strokeWidth=1, opacity=0.45)
-        layers.insert(0, thin.encode(x=x, y=y, color=colour, detail="member:N"))
+        layers.insert(0, thin.encode(x=x, y=y, color=colour, detail=alt.Detail("member:N")))
     rows = len(series) if legend is not None and legend.columns == 1 else 1
     return alt.layer(*layers).properties(height=height + LEGEND_PX * (rows - 1), width="container")
 

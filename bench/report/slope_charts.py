@@ -73,7 +73,7 @@ def slope_chart(slopes: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
     base = alt.Chart(slopes).encode(
         x=alt.X("state:N", sort=["off", "on"], title=None, axis=alt.Axis(labelAngle=0)),
         y=alt.Y("accuracy:Q", title="test accuracy, %", scale=alt.Scale(zero=False, padding=10)),
-        detail="line:N",
+        detail=alt.Detail("line:N"),
         tooltip=[
             alt.Tooltip("method:N"),
             alt.Tooltip("block:N", title="noise"),
@@ -92,7 +92,7 @@ def slope_chart(slopes: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
         words = methods.transform_filter("datum.state === 'on'").mark_text(
             align="left", dx=8, color=ink.text, fontSize=11
         )
-        layers.append(words.encode(text="method:N"))
+        layers.append(words.encode(text=alt.Text("method:N")))
     chart: Chart = alt.layer(*layers).properties(height=420, width="container")
     return chart
 
@@ -119,7 +119,7 @@ def gain_against_rate(frame: pd.DataFrame, ink: Ink = LIGHT) -> Chart:
     y = alt.Y("gain:Q", title="gain, points", scale=alt.Scale(domain=[-end, end], nice=False))
     base = alt.Chart(kept)
     means = alt.Chart(kept.groupby("rate", sort=True)["gain"].mean().reset_index())
-    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=ink.faint).encode(y="y:Q")
+    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=ink.faint).encode(y=alt.Y("y:Q"))
     points = base.mark_point(filled=True, size=60, opacity=0.8).encode(
         x=x,
         y=y,

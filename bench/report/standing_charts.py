@@ -51,7 +51,9 @@ def standings(
     return alt.layer(
         dots,
         spans.encode(
-            x=alt.X("low:Q", scale=scale, title=title, axis=axis), x2="high:Q", tooltip=figures
+            x=alt.X("low:Q", scale=scale, title=title, axis=axis),
+            x2=alt.X2("high:Q"),
+            tooltip=figures,
         ),
         heads.encode(x=x, tooltip=figures),
         words.encode(x=x, text=alt.Text("mean:Q", format=".2f")),

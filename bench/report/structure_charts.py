@@ -39,14 +39,14 @@ def spectra_chart(found: pd.DataFrame) -> Any:
         lines: list[Any] = [
             base.mark_line().encode(
                 color=alt.Color("wrong:Q", title="wrong labels, %", scale=RATES),
-                detail="noise:N",
+                detail=alt.Detail("noise:N"),
             )
         ]
         if len(clean):
             lines.append(
                 alt.Chart(clean)
                 .mark_line(color=GREY, strokeDash=[5, 4])
-                .encode(x="position:Q", y="relative:Q")
+                .encode(x=alt.X("position:Q"), y=alt.Y("relative:Q"))
             )
         title = alt.TitleParams(str(kind), anchor="start")
         panels.append(alt.layer(*lines).properties(title=title, width=WIDTH_PX, height=HEIGHT_PX))
@@ -72,7 +72,7 @@ def rank_chart(found: pd.DataFrame) -> Any:
     y = alt.Y("effective_rank:Q", title="effective rank", scale=alt.Scale(zero=False))
     return alt.layer(
         base.mark_rule(opacity=0.6).encode(
-            y=alt.Y("lowest:Q", title="effective rank"), y2="highest:Q"
+            y=alt.Y("lowest:Q", title="effective rank"), y2=alt.Y2("highest:Q")
         ),
         base.mark_line().encode(y=y),
         base.mark_point(filled=True, size=50).encode(
@@ -146,7 +146,7 @@ def angle_chart(found: pd.DataFrame) -> Any:
         )
     )
     one = alt.Chart(pd.DataFrame({"size": [1.0]})).mark_rule(color=GREY, strokeWidth=0.7)
-    return alt.layer(one.encode(y="size:Q"), lines).properties(
+    return alt.layer(one.encode(y=alt.Y("size:Q")), lines).properties(
         width=WIDTH_PX * 1.4, height=HEIGHT_PX
     )
 

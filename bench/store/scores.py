@@ -151,6 +151,8 @@ def scores(
     refiner: str,
     named: pd.DataFrame,
     asked: Members | None = None,
+    *,
+    with_k: bool = True,
 ) -> pd.DataFrame:
     """Test accuracy of every training under one refiner; refused evaluations have none.
 
@@ -160,6 +162,7 @@ def scores(
         refiner: as the suite shows it.
         named: ``cells`` of the board.
         asked: ``members`` of the board, where they are at hand.
+        with_k: read k and rank too, which takes as long again as the rest.
 
     Returns:
         dataset, noise, method, seed, refiner, test_accuracy, k (NaN where it has none), rank,
@@ -174,20 +177,22 @@ def scores(
     ):
         variant[cell] = number
     wanted = variant[asked.cell]
-    values = np.full((len(wanted), 3), np.nan)
+    columns = ["test_accuracy", "k", "rank"] if with_k else ["test_accuracy"]
+    more = ", coalesce(k, -1), rank" if with_k else ""
+    values = np.full((len(wanted), len(columns)), np.nan)
     for number in np.unique(wanted[wanted >= 0]):
         # One pass over an index, in the order of trainings, is quicker than a search for each.
         found = _numbers(
             connection,
-            "SELECT training_id, coalesce(test_accuracy, -1), coalesce(k, -1), rank "
+            f"SELECT training_id, coalesce(test_accuracy, -1){more} "  # noqa: S608
             "FROM evaluations INDEXED BY evaluations_by_variant "
             "WHERE variant = ? AND training_id BETWEEN ? AND ? ORDER BY training_id",
             [int(number), *asked.span],
-            4,
+            1 + len(columns),
         )
         of_it = wanted == number
         values[of_it] = asked.values(found)[of_it]
-    return _tidy(asked, values, ["test_accuracy", "k", "rank"], named, refiner)
+    return _tidy(asked, values, columns, named, refiner)
 
 
 def selected(

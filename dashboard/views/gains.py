@@ -59,7 +59,7 @@ def show(board: Board) -> None:
     else:
         st.markdown(_verdict(found.overall.iloc[0].to_dict(), frame))
         gain_section.show_cells(frame, refiner)
-        st.caption(_legend(one, filtered.wanted.of(board.scores(refiner))))
+        st.caption(_legend(one, filtered.wanted.of(board.scores(refiner, with_k=True))))
         gain_section.show_methods(found.by_method, refiner)
         gain_section.show_where(board, frame, refiner)
     _all_refiners(board)
@@ -156,7 +156,7 @@ def _worst(cells: pd.DataFrame) -> dict[str, str]:
 
 def _curves(board: Board, cells: pd.DataFrame, refiner: str) -> None:
     """Every k of one cell, for audit."""
-    trained = board.scores(refiner)
+    trained = board.scores(refiner, with_k=True)
     if trained["k"].isna().all():
         return
     st.subheader("Every k of one cell")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
@@ -11,8 +11,9 @@ from bench.stats.costs import costs_of
 from bench.stats.frame import BLOCK
 from bench.stats.remarks import remarks
 from dashboard import rankings, states
+from dashboard.ahead import AHEAD
 from dashboard.controls import choose
-from dashboard.data import ALL_CELLS, COMMON_CELLS, HEADLINE, OFF, ORACLE, Board
+from dashboard.data import ALL_CELLS, COMMON_CELLS, HEADLINE, OFF, ORACLE, Board, Ranking
 from dashboard.exports import Shown, show_table
 from dashboard.filters import Filtered, choose_cells
 from dashboard.links import show_link
@@ -23,6 +24,7 @@ from dashboard.standings_table import (
     NO_COLUMNS,
     standings_table,
 )
+from dashboard.wanted import Wanted
 from dashboard.words import count, headings, listing, plain, run_command
 
 SELECTORS = {
@@ -54,7 +56,8 @@ def show(board: Board) -> None:
     if filtered.is_nothing:
         states.nothing_left()
         return
-    standing = board.standing(chosen.refiner, chosen.selector, chosen.holes, filtered.wanted)
+    ranking = chosen.ranking(filtered.wanted)
+    standing = board.standing(ranking)
     oracle = _oracle(board, chosen, filtered) if chosen.oracle else None
     if filtered.words:
         st.caption(f":material/filter_list: {filtered.words}")
@@ -65,7 +68,8 @@ def show(board: Board) -> None:
         declared = {
             str(row["method"]): [*row["knows"], *row["uses"]] for row in methods.to_dict("records")
         }
-        shown = standings_table(standing, declared, costs, chosen.columns, oracle)
+        strengths = board.strengths(ranking)
+        shown = standings_table(standing, strengths, declared, costs, chosen.columns, oracle)
         show_table(
             shown,
             f"Leaderboard of {board.suite}",
@@ -76,12 +80,13 @@ def show(board: Board) -> None:
     _caveats(standing, chosen)
     _holes(board, standing, chosen.holes)
     if len(standing.cells):
-        scores = board.scores(chosen.refiner, chosen.selector)
-        rankings.show(board, standing, scores, costs, filtered.wanted)
+        rankings.show(board, ranking, costs)
     if board.failed:
         states.failures(board)
     states.refused(board)
     states.left_out(board.excluded())
+    others = [replace(chosen, refiner=name) for name in board.refiners() if name != chosen.refiner]
+    AHEAD.wish(board, [other.ranking(filtered.wanted) for other in others])
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,11 @@ class Chosen:
     holes: str
     columns: str
     oracle: bool
+
+    def ranking(self, wanted: Wanted) -> Ranking:
+        """What is ranked; only off is measured at other epochs than the last."""
+        selector = self.selector if self.refiner == OFF else HEADLINE
+        return Ranking(self.refiner, selector, self.holes, wanted)
 
 
 def _controls(board: Board) -> Chosen:
@@ -157,7 +167,7 @@ def _column_choices(board: Board) -> list[str]:
 
 
 def _oracle(board: Board, chosen: Chosen, filtered: Filtered) -> dict[str, float]:
-    table = board.standing(OFF, ORACLE, chosen.holes, filtered.wanted).ranked
+    table = board.standing(Ranking(OFF, ORACLE, chosen.holes, filtered.wanted)).ranked
     return dict(zip(table["method"], table["mean"], strict=True))
 
 

@@ -133,12 +133,13 @@ def new_page(browser: Browser, serve: object) -> Iterator[Callable[..., Page]]:
 def settle(page: Page) -> str:
     """What the page says once it has stopped moving."""
     main = page.get_by_test_id("stMain")
+    at_rest = page.locator("[data-testid=stApp][data-test-script-state=notRunning]")
     expect(page.get_by_test_id("stHeading").first).to_be_visible()
     before = ""
     for _ in range(100):
         page.wait_for_timeout(300)
         now = main.inner_text()
-        if now == before and not page.get_by_test_id("stSkeleton").count():
+        if now == before and at_rest.count() and not page.get_by_test_id("stSkeleton").count():
             return now
         before = now
     raise AssertionError(f"the page never came to rest: {before}")

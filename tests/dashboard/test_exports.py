@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -261,13 +262,14 @@ def test_text_of_a_table_is_as_it_is_shown() -> None:
 
 
 def test_a_chart_that_fails_shows_its_error_and_offers_no_file(
-    visit: Visit, saved: Saved, full: Path, monkeypatch: pytest.MonkeyPatch
+    visit: Visit, saved: Saved, full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> alt.Chart:
         raise ZeroDivisionError("no <b>room</b>")
 
     monkeypatch.setattr("bench.report.rank_charts.critical_difference_chart", broken)
-    at = visit(full)
+    # A chart that was drawn once is kept: a database that nobody has seen.
+    at = visit(Path(shutil.copy(full, tmp_path / "unseen.db")))
     assert at.error[0].value == (
         r"The chart could not be drawn: ZeroDivisionError: no \<b\>room\</b\>"
     )

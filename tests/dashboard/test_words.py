@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.stats.bradley_terry import strengths
 from bench.stats.frame import CELL
 from dashboard import words
 from dashboard.standing import Standing, make_standing
@@ -95,7 +96,8 @@ def standing_of(
 def as_shown(standing: Standing) -> str:
     """The table of the leaderboard as text."""
     costs = pd.DataFrame(columns=["method", "cost", "unit", "seconds"])
-    text: str = standings_table(standing, {}, costs, EACH_NOISE).frame.to_string()
+    shown = standings_table(standing, strengths(standing.ranks), {}, costs, EACH_NOISE)
+    text: str = shown.frame.to_string()
     return text
 
 

@@ -1,0 +1,100 @@
+"""Reading before anybody asks: a first page before the server listens, others while it idles."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dashboard.data import OFF, Board, Ranking, boards
+
+log = logging.getLogger(__name__)
+
+MOST = 12
+"""Rankings that are worked out ahead, at most."""
+
+QUIET_S = 0.2
+"""So long nobody has asked for a page, before something is worked out ahead."""
+
+
+def first_page(path: Path) -> None:
+    """Read what the ranking of the latest board shows, so that its first visitor need not wait."""
+    found = boards(path)
+    if not found:
+        return
+    board = found[0]
+    board.suite_spec()
+    board.methods()
+    board.selectors()
+    if board.failed:
+        board.failures()
+    board.refused()
+    if board.done:
+        _work_out(board, Ranking(next(iter(board.refiners()), OFF)))
+
+
+def _work_out(board: Board, ranking: Ranking) -> None:
+    board.standing(ranking)
+    board.strengths(ranking)
+
+
+class Ahead:
+    """Works out rankings that are asked for next, one at a time, while no page is being made."""
+
+    def __init__(self) -> None:
+        self._wanted: tuple[Board, list[Ranking]] | None = None
+        self._changed = threading.Condition()
+        self._pages = 0
+        self._last_page = time.monotonic()
+        self._is_running = False
+
+    def start(self) -> None:
+        """Begin to work ahead; before this, wishes are forgotten."""
+        self._is_running = True
+        threading.Thread(target=self._serve, name="ahead", daemon=True).start()
+
+    @contextmanager
+    def page(self) -> Iterator[None]:
+        """A page is being made: everything else waits."""
+        with self._changed:
+            self._pages += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._pages -= 1
+                self._last_page = time.monotonic()
+                self._changed.notify_all()
+
+    def wish(self, board: Board, rankings: list[Ranking]) -> None:
+        """What may be asked for next; replaces what was wished before."""
+        if self._is_running:
+            with self._changed:
+                self._wanted = board, rankings[:MOST]
+                self._changed.notify_all()
+
+    def _serve(self) -> None:
+        while True:
+            board, ranking = self._next()
+            try:
+                _work_out(board, ranking)
+            except Exception as error:  # who asks for it is told; here nobody has asked yet
+                log.debug("%s of %s: %s", ranking, board.name, error)
+
+    def _next(self) -> tuple[Board, Ranking]:
+        with self._changed:
+            while True:
+                quiet_s = time.monotonic() - self._last_page
+                if self._wanted is None or not self._wanted[1] or self._pages:
+                    self._changed.wait()
+                elif quiet_s < QUIET_S:
+                    self._changed.wait(QUIET_S - quiet_s)
+                else:
+                    return self._wanted[0], self._wanted[1].pop(0)
+
+
+AHEAD = Ahead()
+"""Of this server."""
