@@ -9,18 +9,32 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.engines.protocol import Workplace, posted, read_post
-from bench.store.reader import Progress, progress
-from bench.store.writer import commit
+from bench.store.progress import progress
+from bench.store.rows import known_variants, variant_of
+from bench.store.writer import commit, is_committed
+from bench.training.keeping import kept, remove
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from bench.engines.local import LocalEngine
+    from bench.engines.engine import Engine
     from bench.records import Outcome, TrainingSpec
 
 log = logging.getLogger(__name__)
 
+UNKNOWN = -1
+"""Stands for the row of a training or of a variant that the database does not know."""
+
 REDO = ("missing", "failed", "all")
+
+SETTLED = ("done", "failed", "diverged")
+"""Statuses that trying again from a checkpoint would only repeat."""
+
+UNFIT = (
+    *(ValueError, KeyError, TypeError, AttributeError),
+    *(sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError),
+)
+"""What comes of reading or committing a file that is no outcome of this database."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +54,16 @@ class Todo:
 
 @dataclass
 class Summary:
-    """What a run did."""
+    """What a run did.
+
+    Attributes:
+        done: trainings that have results now.
+        interrupted: trainings that were asked to end; nothing is recorded, they stay to be run.
+        failures: trainings with a problem, and how they ended.
+    """
 
     done: int = 0
+    interrupted: int = 0
     failures: list[tuple[TrainingSpec, Outcome]] = field(default_factory=list)
 
 
@@ -56,20 +77,29 @@ def sort_out(
         trainings: what the plan (after filters) asks for.
         redo: ``missing`` runs what was never tried, ``failed`` also what failed, ``all`` all.
     """
-    known = progress(connection, [training.key for training in trainings])
+    choices = {id(training.choices): training.choices for training in trainings}
+    numbers = known_variants(connection)
+    wanted = {
+        key: [numbers.get(variant_of(choice), UNKNOWN) for choice in asked]
+        for key, asked in choices.items()
+    }
+    variants = {number for asked in wanted.values() for number in asked}
+    known = progress(connection, [training.key for training in trainings], variants)
+    nothing: set[int] = set()
     done: list[TrainingSpec] = []
     run: list[TrainingSpec] = []
     failed: list[TrainingSpec] = []
     for training in trainings:
-        state = known.get(training.key, Progress("missing"))
-        lacking = {r.evaluation_key for r in training.refiners} - state.evaluations
+        row = known.rows.get(training.key, UNKNOWN)
+        status = known.statuses.get(row, "missing")
+        lacking = [v for v in wanted[id(training.choices)] if row not in known.evaluated[v]]
         if redo == "all":
             run.append(training)
-        elif state.status == "done" and not lacking:
+        elif status == "done" and not lacking:
             done.append(training)
-        elif state.status == "missing" or redo == "failed":
+        elif status == "missing" or redo == "failed":
             run.append(training)
-        elif state.status == "done" and not lacking <= state.failed_evaluations:
+        elif status == "done" and any(row not in known.refused.get(v, nothing) for v in lacking):
             run.append(training)  # the suite asks for a refiner that was never tried
         else:
             failed.append(training)
@@ -82,9 +112,11 @@ def drain(db: Database, workplace: Workplace) -> int:
     for path in posted(workplace.outbox):
         try:
             spec, outcome = read_post(path)
-            commit(db, spec, outcome)
-            count += 1
-        except (ValueError, KeyError, TypeError) as error:
+            if not is_committed(db, spec, outcome):  # the run may have died just before the removal
+                commit(db, spec, outcome)
+                count += 1
+            _settle(workplace, outcome)
+        except UNFIT as error:
             aside = path.with_suffix(".rejected")
             path.rename(aside)
             log.warning("%s is no outcome of this database (%s); kept as %s", path, error, aside)
@@ -93,22 +125,51 @@ def drain(db: Database, workplace: Workplace) -> int:
     return count
 
 
+def tidy(workplace: Workplace, done: Sequence[TrainingSpec]) -> int:
+    """Remove checkpoints of trainings that are done; returns how many are left for later."""
+    known = kept(workplace.checkpoints)
+    over = {training.key for training in done}.intersection(known) if known else set()
+    for key in over:
+        remove(workplace.checkpoints, key)
+    return len(known) - len(over)
+
+
+def _settle(workplace: Workplace, outcome: Outcome) -> None:
+    if outcome.status in SETTLED:
+        remove(workplace.checkpoints, outcome.key)
+
+
 def run(
     db: Database,
-    engine: LocalEngine,
+    engine: Engine,
     trainings: Sequence[TrainingSpec],
     *,
     on_epoch: Callable[[TrainingSpec, int], None],
     on_finished: Callable[[TrainingSpec, Outcome], None],
+    workplace: Workplace | None = None,
 ) -> Summary:
-    """Run trainings and commit each as it ends; interrupting loses only what is in flight."""
+    """Run trainings and commit each as it ends; interrupting loses only what is in flight.
+
+    Args:
+        db: of the writer.
+        engine: what runs them.
+        trainings: what to run, in order.
+        on_epoch: called with a training and the epoch that ended.
+        on_finished: called when an outcome is committed.
+        workplace: where checkpoints lie that are needed no more once an outcome is committed.
+    """
     summary = Summary()
     finished = engine.run(trainings, on_epoch)
     try:
         for spec, outcome, path in finished:
+            if outcome.status == "interrupted":  # stays to be run, from its checkpoint
+                summary.interrupted += 1
+                continue
             commit(db, spec, outcome)
             if path is not None:
                 path.unlink(missing_ok=True)
+            if workplace is not None:
+                _settle(workplace, outcome)
             if outcome.problems:
                 summary.failures.append((spec, outcome))
             else:

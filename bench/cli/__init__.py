@@ -21,6 +21,7 @@ from bench.cli import (
     run,
     schema,
     show,
+    tune,
 )
 from bench.errors import BenchError
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(plan.plan)
+app.command()(tune.tune)
 app.command()(report.report)
 app.command()(analyse.analyse)
 app.command()(show.show)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from bench.store import published
+from bench.store import conflicts, published
 
 RULES: dict[str, str] = {
     "a training is done but has no evaluation": """
@@ -37,4 +37,4 @@ def problems(connection: sqlite3.Connection) -> list[str]:
         rows = connection.execute(query).fetchmany(3)
         if rows:
             found.append(f"{sentence}: {', '.join(str(row[0])[:16] for row in rows)}")
-    return found + published.problems(connection)
+    return found + published.problems(connection) + conflicts.problems(connection)

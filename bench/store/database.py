@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
 from bench.errors import StoreError
+from bench.store.faults import LOCAL, explained, refuse_network
 from bench.store.schema import migrations
 
 log = logging.getLogger(__name__)
@@ -29,20 +30,28 @@ def open_writer(path: Path) -> Iterator[Database]:
     """The database for the one process that may write it, migrated to this version's schema.
 
     Raises:
-        StoreError: another process writes it (with its pid), it is no database, a newer one, or
-            its folder cannot be written.
+        StoreError: another process writes it (with its pid), it is no database, a newer one, it
+            lies on a network file system, or it cannot be written.
     """
     _check_file(path)
+    refuse_network(path)
     with _only_writer(path):
         db = _connect(path)
         try:
             _check_version(db, path)
-            migrations.apply(db)
+            _migrate(db)
             yield db
         except sqlite3.DatabaseError as error:
-            raise StoreError(f"{path}: {error}; check it with: python -m bench db check") from error
+            raise explained(path, error) from error
         finally:
             db.close()
+
+
+def _migrate(db: Database) -> None:
+    """All pending steps or none: between two of them a database is of no version."""
+    if migrations.pending(db):
+        with db.atomic():
+            migrations.apply(db)
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -110,8 +119,14 @@ def _connect(path: Path) -> Database:
         db.execute("PRAGMA foreign_keys = ON")
         db.enable_wal()
         db.execute("PRAGMA synchronous = NORMAL")
+        mode = db.journal_mode
     except sqlite3.Error as error:
-        raise StoreError(f"cannot write to {path} ({error}); choose another with --db") from None
+        raise explained(path, error) from None
+    if mode != "wal":
+        db.close()
+        raise StoreError(
+            f"{path} cannot have write-ahead logging where it lies (it has {mode}); {LOCAL}"
+        )
     return db
 
 

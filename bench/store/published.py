@@ -71,6 +71,11 @@ def import_figures(db: Database, file: str, figures: Sequence[Figure]) -> Import
     return done
 
 
+def of_file(connection: sqlite3.Connection, file: str) -> list[Figure]:
+    """The figures that came from one file."""
+    return _stored(connection, "file = ?", file)
+
+
 def is_empty(connection: sqlite3.Connection) -> bool:
     """Whether there is no published figure, or not even the table."""
     if not _has_table(connection):

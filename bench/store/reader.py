@@ -4,56 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from bench.errors import StoreError, nearest
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What the database knows of one training.
-
-    Attributes:
-        status: ``done``, ``missing``, or how the last attempt failed.
-        evaluations: keys of the evaluations it has.
-        failed_evaluations: keys of those whose refiner failed.
-    """
-
-    status: str
-    evaluations: frozenset[str] = frozenset()
-    failed_evaluations: frozenset[str] = frozenset()
-
-
-def progress(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, Progress]:
-    """State of trainings by key; one that was never planned is absent."""
-    wanted = json.dumps(list(keys))
-    statuses = dict(
-        connection.execute(
-            "SELECT training_key, status FROM training_status "
-            "WHERE training_key IN (SELECT value FROM json_each(?))",
-            [wanted],
-        ).fetchall()
-    )
-    tried: dict[tuple[str, bool], set[str]] = {}
-    for key, evaluation, failed in connection.execute(
-        "SELECT t.training_key, e.evaluation_key, e.error <> '' FROM evaluations e "
-        "JOIN trainings t ON t.id = e.training_id "
-        "WHERE t.training_key IN (SELECT value FROM json_each(?))",
-        [wanted],
-    ):
-        tried.setdefault((key, bool(failed)), set()).add(evaluation)
-    return {
-        key: Progress(
-            status,
-            frozenset(tried.get((key, False), ())),
-            frozenset(tried.get((key, True), ())),
-        )
-        for key, status in statuses.items()
-    }
 
 
 def boards(connection: sqlite3.Connection) -> pd.DataFrame:

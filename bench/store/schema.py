@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils.migrations import Migrations
 
+from bench.store.conflicts import CONFLICTS
 from bench.store.narrow import NARROW, NARROW_VIEWS
 
 if TYPE_CHECKING:
@@ -330,3 +331,9 @@ def m006_narrow(db: Database) -> None:
     """Boards name cells and variants of refiners; scores are read in one pass."""
     db.executescript(NARROW)
     db.executescript(NARROW_VIEWS)
+
+
+@migrations()
+def m007_conflicts(db: Database) -> None:
+    """Results of other machines that differ from ours, kept beside them."""
+    db.executescript(CONFLICTS)

@@ -39,12 +39,20 @@ def commit(db: Database, spec: TrainingSpec, outcome: Outcome) -> None:
             _write_results(db, training_id, outcome)
 
 
+def is_committed(db: Database, spec: TrainingSpec, outcome: Outcome) -> bool:
+    """Whether this very attempt is there already."""
+    found = db.execute(
+        "SELECT 1 FROM attempts a JOIN trainings t ON t.id = a.training_id "
+        "WHERE t.training_key = ? AND a.started_at = ? AND a.wall_s = ? AND a.status = ?",
+        [spec.key, outcome.started_at, outcome.wall_s, outcome.status],
+    )
+    return found.fetchone() is not None
+
+
 def _write_results(db: Database, training_id: int, outcome: Outcome) -> None:
     for table in ("epochs", "selections", "spectra"):
         db.execute(f"DELETE FROM {table} WHERE training_id = ?", [training_id])  # noqa: S608
-    insert(
-        db, "epochs", [{"training_id": training_id, **asdict(epoch)} for epoch in outcome.epochs]
-    )
+    insert(db, "epochs", [{"training_id": training_id, **vars(epoch)} for epoch in outcome.epochs])
     if outcome.status != "done":
         return
     chosen = [(name, select(outcome.epochs)) for name, select in SELECTORS.items()]

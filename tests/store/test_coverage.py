@@ -11,18 +11,16 @@ from sqlite3 import Connection
 
 import pandas as pd
 import pytest
+from made_up_runs import Fate, ended, evaluated, planned, write_database
 
-from bench.plan import Plan, make_plan
+from bench.plan import Plan
 from bench.records import Evaluation, Outcome, TrainingSpec
 from bench.registry import Registry
-from bench.spec import load_suite
 from bench.stats import gains as paired
 from bench.stats.leaderboard import cells
 from bench.stats.one_method import with_interval
 from bench.store import coverage, method_cells, reader, recent
-from bench.store.database import open_reader, open_writer
-from bench.store.plans import record_plan
-from bench.store.writer import commit
+from bench.store.database import open_reader
 
 SUITE = """
 suite: counted
@@ -38,88 +36,65 @@ protocol: {backbone: {mlp: {width: 16, depth: 1}}, epochs: 2, batch_size: 256}
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def ended(spec: TrainingSpec, status: str = "done", minute: int = 0, error: str = "") -> Outcome:
+def tried(spec: TrainingSpec, status: str = "done", minute: int = 0, error: str = "") -> Outcome:
     """An attempt that took 30 seconds."""
-    return Outcome(
-        key=spec.key,
-        status=status,
+    well = status == "done"
+    return ended(
+        spec,
+        status,
+        error or ("" if well else f"it {status}"),
         started_at=(START + timedelta(minutes=minute)).isoformat("T", "milliseconds"),
         wall_s=30.0,
-        device="cpu",
-        precision="fp32",
-        threads=1,
-        environment=None,
-        error=error or ("" if status == "done" else f"it {status}"),
-        traceback="" if status == "done" else "Traceback: deep",
+        traceback="" if well else "Traceback: deep",
         log="runs/some.log",
         train_s=2.0 if spec.method == "ce" else 3.0,
         peak_memory_bytes=1000 + spec.seed,
         n_parameters=50,
-        evaluations=tuple(evaluated(spec)) if status == "done" else (),
+        evaluations=evaluations(spec) if well else (),
     )
 
 
-def evaluated(spec: TrainingSpec, broken: str = "", without: str = "") -> Iterator[Evaluation]:
+def evaluations(spec: TrainingSpec, broken: str = "", without: str = "") -> tuple[Evaluation, ...]:
     """Every evaluation of the plan, one of them broken and one left out."""
+    found = []
     for refiner in spec.refiners:
-        if refiner.name == without:
-            continue
         value = 0.8 + 0.01 * spec.seed + (0.02 if refiner.name == "lip" else 0)
-        error = "rank 0" if refiner.name == broken else ""
-        yield Evaluation(
-            key=refiner.evaluation_key,
-            refiner=refiner.name,
-            label=refiner.label,
-            params=refiner.params,
-            source_sha=refiner.source_sha,
-            test_accuracy=None if error else value,
-            noisy_val_accuracy=None,
-            k=None,
-            rank=10,
-            wall_s=0.1,
-            error=error,
-        )
+        if refiner.name == broken:
+            found.append(evaluated(refiner, None, error="rank 0"))
+        elif refiner.name != without:
+            found.append(evaluated(refiner, value, k=None))
+    return tuple(found)
 
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory, registry: Registry, data_dir: Path) -> Plan:
-    file = tmp_path_factory.mktemp("suite") / "counted.yaml"
-    file.write_text(SUITE)
-    return make_plan(load_suite(str(file), None, registry), registry, data_dir)
+    return planned(SUITE, tmp_path_factory.mktemp("suite"), registry, data_dir)
 
 
 @pytest.fixture(scope="module")
 def filled(
     plan: Plan, registry: Registry, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Connection]:
-    """``filled(outcomes)``: a reader of a database with these outcomes of each training."""
-
-    def fill(outcomes: Callable[[TrainingSpec], list[Outcome]]) -> Connection:
-        path = tmp_path_factory.mktemp("database") / "some.db"
-        with open_writer(path) as db:
-            record_plan(db, plan, registry)
-            for training in plan.trainings:
-                for outcome in outcomes(training):
-                    commit(db, training, outcome)
-        return open_reader(path)
-
-    return fill
+) -> Callable[[Fate], Connection]:
+    """``filled(fate)``: a reader of a database in which this became of each training."""
+    return lambda fate: open_reader(
+        write_database(tmp_path_factory.mktemp("filled") / "some.db", plan, registry, fate)
+    )
 
 
 def history(spec: TrainingSpec) -> list[Outcome]:
     """CE is done but for one seed under noise; gce misses one and fails, or mends it, elsewhere."""
     if spec.method == "ce":
-        return [] if spec.noise.name == "symmetric" and spec.seed == 1 else [ended(spec)]
+        return [] if spec.noise.name == "symmetric" and spec.seed == 1 else [tried(spec)]
     if spec.noise.name == "clean":
         tries = {0: ["diverged", "done"], 1: ["oom", "crashed"], 2: []}[spec.seed]
-        return [ended(spec, status, minute) for minute, status in enumerate(tries)]
-    broken = replace(ended(spec), evaluations=tuple(evaluated(spec, broken="lip")))
-    never = replace(ended(spec), evaluations=tuple(evaluated(spec, without="lip")))
-    return [[broken], [never], [ended(spec)]][spec.seed]
+        return [tried(spec, status, minute) for minute, status in enumerate(tries)]
+    broken = replace(tried(spec), evaluations=evaluations(spec, broken="lip"))
+    never = replace(tried(spec), evaluations=evaluations(spec, without="lip"))
+    return [[broken], [never], [tried(spec)]][spec.seed]
 
 
 @pytest.fixture(scope="module")
-def reading(filled: Callable[..., Connection]) -> Iterator[Connection]:
+def reading(filled: Callable[[Fate], Connection]) -> Iterator[Connection]:
     with closing(filled(history)) as connection:
         yield connection
 
@@ -183,9 +158,9 @@ def test_evaluations_that_failed_are_apart_from_those_that_were_never_tried(
 
 
 def test_a_board_that_is_complete_lacks_nothing(
-    filled: Callable[..., Connection], plan: Plan
+    filled: Callable[[Fate], Connection], plan: Plan
 ) -> None:
-    with closing(filled(lambda spec: [ended(spec)])) as connection:
+    with closing(filled(lambda spec: [tried(spec)])) as connection:
         for lacks in (
             coverage.missing,
             coverage.failures,

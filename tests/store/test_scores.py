@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from made_up_runs import ended, epoch, evaluated, planned, write_database
 
-from bench.plan import Plan, make_plan
-from bench.records import EpochRecord, Evaluation, Outcome, TrainingSpec
+from bench.plan import Plan
+from bench.records import Outcome, TrainingSpec
 from bench.registry import Registry
-from bench.spec import load_suite
 from bench.stats.frame import CELL
 from bench.store import reader, scores
-from bench.store.database import open_reader, open_writer
-from bench.store.plans import record_plan
-from bench.store.writer import commit
+from bench.store.database import open_reader
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "leaderboard.db"
 SHIPPED = Path(__file__).parents[2] / "leaderboard.db"
@@ -41,54 +39,28 @@ FIGURES = ["test_accuracy", "k", "rank"]
 
 def outcome(spec: TrainingSpec, status: str = "done") -> Outcome:
     """An attempt; LIP refuses the head of CE at seed 1, and PSP was never asked about clean."""
-    done = status == "done"
+    if status != "done":
+        return ended(spec, status)
     worth = {"elr": 0.9, "ce": 0.7, "gce": 0.8}[spec.method] + 0.01 * spec.seed
     found = []
-    for refiner in spec.refiners if done else ():
+    for refiner in spec.refiners:
         if refiner.name == "psp" and spec.noise.name == "clean":
             continue
-        error = "rank 0" if (refiner.name, spec.method, spec.seed) == ("lip", "ce", 1) else ""
-        found.append(
-            Evaluation(
-                key=refiner.evaluation_key,
-                refiner=refiner.name,
-                label=refiner.label,
-                params=refiner.params,
-                source_sha=refiner.source_sha,
-                test_accuracy=None if error else worth + 0.001 * len(refiner.name),
-                noisy_val_accuracy=None,
-                k=3 if refiner.name == "lip" and not error else None,
-                rank=10,
-                wall_s=0.1,
-                error=error,
-            )
-        )
-    epochs = [
-        EpochRecord(
-            epoch=e,
-            train_loss=1.0,
-            fit_given=0.5,
-            fit_true=0.5,
-            noisy_val_accuracy=0.5 + 0.1 * (e == 1),
-            test_accuracy=worth + 0.01 * e,
-            lr=0.1,
-            wall_s=0.1,
-        )
-        for e in (1, 2)
-    ]
-    return Outcome(
-        key=spec.key,
-        status=status,
-        started_at="2026-01-02T03:04:05+00:00",
+        if (refiner.name, spec.method, spec.seed) == ("lip", "ce", 1):
+            found.append(evaluated(refiner, None, error="rank 0"))
+            continue
+        chosen = 3 if refiner.name == "lip" else None
+        found.append(evaluated(refiner, worth + 0.001 * len(refiner.name), k=chosen))
+    return ended(
+        spec,
+        "done",
+        error="",
         wall_s=3.0,
-        device="cpu",
-        precision="fp32",
-        threads=1,
-        environment=None,
-        error="" if done else f"it {status}",
-        train_s=2.0 + spec.seed if done else None,
-        peak_memory_bytes=1000 if done else None,
-        epochs=tuple(epochs) if done else (),
+        train_s=2.0 + spec.seed,
+        peak_memory_bytes=1000,
+        epochs=tuple(
+            epoch(e, worth + 0.01 * e, noisy_val_accuracy=0.5 + 0.1 * (e == 1)) for e in (1, 2)
+        ),
         evaluations=tuple(found),
     )
 
@@ -109,21 +81,13 @@ def history(spec: TrainingSpec) -> list[Outcome]:
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory, registry: Registry, data_dir: Path) -> Plan:
     """The plan of the suite."""
-    file = tmp_path_factory.mktemp("suite") / "scored.yaml"
-    file.write_text(SUITE)
-    return make_plan(load_suite(str(file), None, registry), registry, data_dir)
+    return planned(SUITE, tmp_path_factory.mktemp("suite"), registry, data_dir)
 
 
 @pytest.fixture(scope="module")
 def made(plan: Plan, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database in which trainings ended in every way."""
-    path = tmp_path_factory.mktemp("database") / "some.db"
-    with open_writer(path) as db:
-        record_plan(db, plan, registry)
-        for training in plan.trainings:
-            for one in history(training):
-                commit(db, training, one)
-    return path
+    return write_database(tmp_path_factory.mktemp("made") / "some.db", plan, registry, history)
 
 
 @pytest.fixture(scope="module")
@@ -186,13 +150,11 @@ def test_a_board_lists_its_refiners_with_off_first(connection: sqlite3.Connectio
 def test_a_refiner_without_any_evaluation_is_not_listed(
     plan: Plan, registry: Registry, tmp_path: Path
 ) -> None:
-    path = tmp_path / "some.db"
-    with open_writer(path) as db:
-        record_plan(db, plan, registry)
-        for training in plan.trainings:
-            ended = outcome(training)
-            off = tuple(e for e in ended.evaluations if e.refiner == "off")
-            commit(db, training, replace(ended, evaluations=off))
+    def only_off(spec: TrainingSpec) -> Outcome:
+        found = outcome(spec)
+        return replace(found, evaluations=tuple(e for e in found.evaluations if e.refiner == "off"))
+
+    path = write_database(tmp_path / "some.db", plan, registry, only_off)
     with closing(open_reader(path)) as found:
         assert scores.refiners(found, plan.board) == ["off"]
 
@@ -290,9 +252,7 @@ def test_selectors_are_those_that_trainings_were_measured_by(
 def test_a_board_that_was_never_run_has_cells_and_no_scores(
     plan: Plan, registry: Registry, tmp_path: Path
 ) -> None:
-    path = tmp_path / "planned.db"
-    with open_writer(path) as db:
-        record_plan(db, plan, registry)
+    path = write_database(tmp_path / "planned.db", plan, registry, lambda spec: None)
     with closing(open_reader(path)) as found:
         named = scores.cells(found, plan.board)
         assert len(named) == 5
