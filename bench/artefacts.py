@@ -124,10 +124,15 @@ def artefact(
         DataError: a file or a data set that it needs is absent or wrong.
     """
     info: PluginInfo = registry.get("noise", noise)
-    store = ArtefactStore(folder(prepared.info.name, data_dir) / "noise")
     plugin = registry.create("noise", noise, params)
     train = PreparedTrainingSet(prepared, registry, data_dir)
+    store = artefact_store(prepared.info, data_dir)
     return store.get(plugin, params, info.source_sha, train, seed)
+
+
+def artefact_store(data: DataInfo, data_dir: Path) -> ArtefactStore:
+    """Where the artefacts of a data set are kept: beside it."""
+    return ArtefactStore(folder(data.name, data_dir) / "noise")
 
 
 def _files(place: Path) -> Iterable[Path]:

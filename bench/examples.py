@@ -21,7 +21,7 @@ def first_artefacts(plan: Plan) -> list[Artefact]:
     """One artefact for each data set and noise, that of the first seed, where labels are wrong."""
     found: dict[tuple[str, str], Artefact] = {}
     for artefact in plan.artefacts:
-        if artefact.content.rate != 0:
+        if artefact.rate != 0:
             found.setdefault((artefact.data.fingerprint, artefact.noise.label), artefact)
     return list(found.values())
 
@@ -31,8 +31,8 @@ def missing_examples(
 ) -> Iterator[tuple[str, list[Example]]]:
     """Examples of every artefact whose hash is not known yet; arrays are read only for those."""
     for artefact in first_artefacts(plan):
-        if artefact.content.sha in known or len(artefact.data.shape) != 3:
+        if artefact.sha in known or len(artefact.data.shape) != 3:
             continue
         prepared = load(artefact.data.name, data_dir, registry).at(artefact.seed)
         train = PreparedTrainingSet(prepared, registry, data_dir)
-        yield artefact.content.sha, examples(artefact.content, train)
+        yield artefact.sha, examples(artefact.content, train)

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.errors import BenchError, nearest
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+RESIDENCE = ("auto", "always", "never")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class Settings:
     device: str = "auto"
     jobs: int | None = None
     threads: int | None = None
+    gpus: tuple[str, ...] = ()
+    slots_per_gpu: int = 1
+    stack: bool = True
 
     @property
     def cores(self) -> int:
@@ -54,17 +58,29 @@ class Settings:
         return self.device
 
     def resolved_jobs(self, device: str, trainings: int) -> int:
-        """Slots: as asked, else one an accelerator, else one a core."""
+        """Slots: as asked, else those of each accelerator, else what the cores have threads for."""
         if self.jobs is not None:
             return max(1, min(self.jobs, max(1, trainings)))
         if device != "cpu":
             if device == "cuda":
                 import torch
 
-                return max(1, min(torch.cuda.device_count(), trainings))
-            return 1
-        return max(1, min(self.cores, trainings))
+                slots = (len(self.gpus) or torch.cuda.device_count()) * self.slots_per_gpu
+                return max(1, min(slots, trainings))
+            return max(1, min(self.slots_per_gpu, trainings))
+        return max(1, min(self.cores // (self.threads or 1), trainings))
 
     def resolved_threads(self, jobs: int) -> int:
         """Threads a training: as asked, else the cores shared out over the slots."""
         return self.threads or max(1, self.cores // jobs)
+
+
+def residence() -> str:
+    """Whether inputs are copied to the device whole, from ``LIPBENCH_RESIDENT``.
+
+    ``auto`` streams from disk what would fill too much of the memory; results are the same.
+    """
+    wanted = os.environ.get("LIPBENCH_RESIDENT", "auto")
+    if wanted not in RESIDENCE:
+        raise BenchError(f"unknown LIPBENCH_RESIDENT {wanted!r}{nearest(wanted, RESIDENCE)}")
+    return wanted

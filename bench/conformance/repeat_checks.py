@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
-import torch
+import tempfile
+from pathlib import Path
 
 from bench.conformance import fixture
 from bench.conformance.compare import Trained, first_difference
 from bench.conformance.result import Requirement
 from bench.conformance.subject import MethodSubject
+from bench.training.checkpoints import Checkpoint, CheckpointError, Saved, capture
 
 
 def repeatable(subject: MethodSubject) -> str:
@@ -40,20 +40,21 @@ def seeded(subject: MethodSubject) -> str:
 def resumable(subject: MethodSubject) -> str:
     """Guards a stopped run: two epochs, saved and loaded, and two more equal four at a stretch."""
     half = subject.train(epochs=4, stop=2)
-    buffer = io.BytesIO()
-    torch.save(half.session.state_dict(), buffer)
-    buffer.seek(0)
-    try:
-        state = torch.load(buffer, weights_only=True)
-    except Exception as error:
-        raise subject.failed(
-            f"state_dict() may hold tensors, numbers, text and containers of them only "
-            f"({str(error).splitlines()[0]})",
-            "state_dict",
-        ) from None
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Checkpoint(Path(folder), {"key": "conformance"})
+        checkpoint.save(Saved(capture(half.session), half.records, "", 0.0))
+        try:
+            saved = checkpoint.read(checkpoint.path)
+        except CheckpointError as error:
+            raise subject.failed(
+                f"state_dict() may hold tensors, numbers, text and containers of them only "
+                f"({str(error).splitlines()[0]})",
+                "state_dict",
+            ) from None
     session = fixture.session(subject.new(), epochs=4)
-    session.load_state_dict(state)
-    resumed = Trained(session, (*half.records, *session.epochs()))
+    # Of all that the file holds, what the method saves of itself must be enough.
+    session.load_state_dict(saved.state["session"])
+    resumed = Trained(session, (*saved.records, *session.epochs()))
     difference = first_difference(subject.train(epochs=4).facts(), resumed.facts())
     if difference:
         raise subject.failed(

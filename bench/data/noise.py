@@ -216,21 +216,27 @@ class ArtefactStore:
     """Artefacts on disk beside their data set, drawn on first use."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
+
+    def name(
+        self, noise: Noise, params: dict[str, Any], source_sha: str, train: TrainingSet, seed: int
+    ) -> str:
+        """The name of the artefact's file; see ``draw`` for errors."""
+        check(noise, train.info)
+        fingerprint = train.info.fingerprint
+        read = [*noise.reads(train), *_matrix_sha(noise, train.info)]
+        key = content_sha([fingerprint, noise.name, params, source_sha, seed, *read])
+        return f"{noise.name}-{seed}-{key[:16]}.npz"
 
     def get(
         self, noise: Noise, params: dict[str, Any], source_sha: str, train: TrainingSet, seed: int
     ) -> NoiseArtefact:
         """The artefact of this noise on this data at this seed; see ``draw`` for errors."""
-        check(noise, train.info)
-        fingerprint = train.info.fingerprint
-        read = [*noise.reads(train), *_matrix_sha(noise, train.info)]
-        key = content_sha([fingerprint, noise.name, params, source_sha, seed, *read])
-        path = self._folder / f"{noise.name}-{seed}-{key[:16]}.npz"
+        path = self.folder / self.name(noise, params, source_sha, train, seed)
         known = _read(path, train)
         if known is not None:
             return known
-        artefact = draw(noise, train, seed_of(fingerprint, noise.name, params, seed))
+        artefact = draw(noise, train, seed_of(train.info.fingerprint, noise.name, params, seed))
         _write(path, artefact)
         return artefact
 

@@ -17,6 +17,7 @@ from bench.errors import BenchError
 from bench.rank_rules import parse_rule
 from bench.records import CurvePoint, Evaluation, RefinerSpec, Spectrum
 from bench.refine.spectrum import spectrum_of
+from bench.refine.sums import FeatureSums
 from bench.training.context import EVALUATION_BATCH, evaluating
 
 if TYPE_CHECKING:
@@ -88,34 +89,34 @@ def _collect_head(session: Session, network: object, belief: Tensor | None) -> H
     n_classes, q = head.weight.shape
     weight, bias = head.weight.detach().T.double(), head.bias.detach().double()
     n = session.run.n
-    zero = {"dtype": torch.float64, "device": session.device}
-    gram, total = torch.zeros(q, q, **zero), torch.zeros(q, **zero)  # type: ignore[call-overload]
     targets = {"given": session.run.candidates}
     if belief is not None:
         targets["belief"] = belief
     true = session.true_label_matrix()
     if true is not None:
         targets["true"] = true
-    cross = {name: torch.zeros(q, n_classes, **zero) for name in targets}  # type: ignore[call-overload]
-    for block in torch.split(torch.arange(n, device=session.device), EVALUATION_BATCH):
-        x = session.run.in_blocks(session.train_given.inputs[block], features).double()
-        gram += x.T @ x
-        total += x.sum(0)
-        for name, target in targets.items():
-            cross[name] += x.T @ target[block].double()
-    problems = {
-        name: HeadProblem(
-            *(weight, bias, gram, cross[name], total, target.double().sum(0), n),
-            label_gram=target.double().T @ target.double(),
+    sums = FeatureSums(q, n_classes, session.device)
+    label_change = torch.zeros((), dtype=torch.float64, device=session.device)
+    inputs = session.train_given.inputs
+    for block in inputs.ahead(torch.split(torch.arange(n), EVALUATION_BATCH)):
+        x = session.run.in_blocks(inputs[block], features)
+        sums.add(x, {name: target[block] for name, target in targets.items()})
+        if true is not None:
+            label_change += (targets["given"][block] - true[block]).square().sum()
+    gram = sums.gram()
+    problems = {name: sums.problem(name, weight, bias, gram) for name in targets}
+    if belief is not None:
+        # Beliefs are no whole numbers, so that the order of the sum matters: as it always was.
+        whole = belief.double()
+        problems["belief"] = replace(
+            problems["belief"], label_sum=whole.sum(0), label_gram=whole.T @ whole
         )
-        for name, target in targets.items()
-    }
     held = session.noisy_val
     return HeadFeatures(
         problems["given"],
         problems.get("belief"),
         problems.get("true"),
-        0.0 if true is None else float((targets["given"] - true).square().sum()),
+        float(label_change),
         None if held is None else session.run.in_blocks(held.inputs, features),
         None if held is None else _label_matrix(held, n_classes),
         session.run.in_blocks(session.test.inputs, features),

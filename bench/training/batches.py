@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.api import Split
+from bench.training.sources import BLOCK_BYTES, Inputs
+
+CUTOUT = 0.5
+"""Side of the square that cutout blanks, as a share of the image's (16 of 32 pixels)."""
 
 
 @dataclass(frozen=True)
@@ -20,34 +23,29 @@ class Normaliser:
     std: Tensor
 
     @classmethod
-    def of(cls, inputs: Tensor) -> Normaliser:
+    def of(cls, inputs: Inputs) -> Normaliser:
         """From training inputs ``(n, c, h, w)`` or ``(n, d)``, in float64, in blocks."""
-        axes = (0, 2, 3) if inputs.ndim == 4 else (0,)
+        image = len(inputs.shape) == 4
+        axes = (0, 2, 3) if image else (0,)
         total = torch.zeros(inputs.shape[1], dtype=torch.float64, device=inputs.device)
         square = torch.zeros_like(total)
-        for block in torch.split(inputs, 4096):
+        # Sums of bytes are exact in whatever blocks; those of large images have to be small ones.
+        size = min(4096, max(1, BLOCK_BYTES // inputs.shape[1:].numel())) if image else 4096
+        for block in inputs.blocks(size):
             values = block.double()
             total += values.sum(axes)
             square += values.square().sum(axes)
-        count = inputs.numel() / inputs.shape[1]
+        count = inputs.shape.numel() / inputs.shape[1]
         mean = total / count
         std = (square / count - mean.square()).clamp_min(0).sqrt()
         std = torch.where(std > 1e-8, std, torch.ones_like(std))
-        shape = (1, -1, 1, 1) if inputs.ndim == 4 else (1, -1)
+        shape = (1, -1, 1, 1) if image else (1, -1)
         return cls(mean.float().view(shape), std.float().view(shape))
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Float32, normalised, images in channels-last layout."""
-        x = (inputs.float() - self.mean) / self.std
+        x = (inputs.float() - self.mean).div_(self.std)
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-
-
-def to_device(split: Split, device: torch.device) -> Tensor:
-    """Inputs of a split on the device: images ``(n, c, h, w)`` uint8, features float32."""
-    inputs = torch.from_numpy(split.inputs.copy())
-    if inputs.ndim == 4:
-        inputs = inputs.permute(0, 3, 1, 2).contiguous()
-    return inputs.to(device)
 
 
 def order(n: int, seed: int) -> Tensor:
@@ -66,36 +64,108 @@ def index_batches(chosen: Tensor, size: int) -> Iterator[Tensor]:
     yield from batches
 
 
-class Augmenter:
-    """Random crop and horizontal flip of a batch, drawn from a generator of its own."""
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """The same values on the device, without waiting until it has done what it was told before.
 
-    def __init__(self, steps: tuple[str, ...]) -> None:
+    For positions and draws made on the CPU. The values are read before this returns.
+    """
+    return values.to(device, non_blocking=device.type == "cuda")
+
+
+class Augmenter:
+    """Random crop, horizontal flip and cutout of a batch, each image its own.
+
+    Args:
+        steps: of ``Protocol.augmentation``; in whatever order they are named, a crop comes first
+            and cutout last.
+        blank: what cutout paints, a pixel value or one a channel ``(1, c, 1, 1)``, which is
+            rounded for images of bytes. The training mean is next to zero after normalising.
+    """
+
+    def __init__(self, steps: tuple[str, ...], blank: Tensor | float = 0.0) -> None:
         self._steps = steps
+        self._blank = blank
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Augmented copy of raw images ``(b, c, h, w)``; features pass unchanged.
 
         Cropping comes before normalisation, so that the border is black as in the field's code.
+        Draws are made on the CPU, from ``generator``.
         """
         if x.ndim != 4:
             return x
         if "crop" in self._steps:
-            x = _crop(x, generator)
+            x = _crop(x, generator, _pad_black)
+        elif "crop-reflect" in self._steps:
+            x = _crop(x, generator, _pad_reflected)
         if "flip" in self._steps:
-            flipped = torch.rand(len(x), generator=generator).lt(0.5).to(x.device)
-            x = torch.where(flipped.view(-1, 1, 1, 1), x.flip(3), x)
+            x = _flip(x, generator)
+        if "cutout" in self._steps:
+            blank = self._blank
+            if isinstance(blank, Tensor) and not x.is_floating_point():
+                blank = blank.round().to(x.dtype)
+            x = cutout(x, generator, blank)
         return x
 
 
-def _crop(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Pad by an eighth of the side with zeros and cut a window of the old size, each its own."""
-    b, c, h, w = x.shape
+def _crop(
+    x: Tensor, generator: torch.Generator, padded: Callable[[Tensor, int, int], Tensor]
+) -> Tensor:
+    """Pad by an eighth of the side and cut a window of the old size, each image its own."""
+    b, _, h, w = x.shape
     pad_h, pad_w = max(1, h // 8), max(1, w // 8)
-    padded = F.pad(x, (pad_w, pad_w, pad_h, pad_h))
-    top = torch.randint(0, 2 * pad_h + 1, (b,), generator=generator).to(x.device)
-    left = torch.randint(0, 2 * pad_w + 1, (b,), generator=generator).to(x.device)
-    rows = top[:, None] + torch.arange(h, device=x.device)
-    columns = left[:, None] + torch.arange(w, device=x.device)
-    samples = torch.arange(b, device=x.device)[:, None, None, None]
-    channels = torch.arange(c, device=x.device)[None, :, None, None]
-    return padded[samples, channels, rows[:, None, :, None], columns[:, None, None, :]]
+    top = torch.randint(0, 2 * pad_h + 1, (b,), generator=generator)
+    left = torch.randint(0, 2 * pad_w + 1, (b,), generator=generator)
+    windows = padded(x, pad_h, pad_w).unfold(2, h, 1).unfold(3, w, 1).permute(0, 2, 3, 1, 4, 5)
+    samples = torch.arange(b, device=x.device)
+    return windows[samples, to_device(top, x.device), to_device(left, x.device)]
+
+
+def _pad_black(x: Tensor, pad_h: int, pad_w: int) -> Tensor:
+    return F.pad(x, (pad_w, pad_w, pad_h, pad_h))
+
+
+def _pad_reflected(x: Tensor, pad_h: int, pad_w: int) -> Tensor:
+    """Mirrored about the border pixels; ``F.pad`` does not do it for bytes."""
+    rows = _reflected(x.shape[2], pad_h, x.device)
+    return x.index_select(2, rows).index_select(3, _reflected(x.shape[3], pad_w, x.device))
+
+
+def _reflected(n: int, pad: int, device: torch.device) -> Tensor:
+    """Positions ``(n + 2 pad,)``: ``2 1 | 0 1 … n-1 | n-2 n-3`` for a pad of two."""
+    outside = torch.arange(-pad, n + pad, device=device).abs()
+    return torch.minimum(outside, 2 * (n - 1) - outside).clamp_min(0)
+
+
+def _flip(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror about half of the images; a copy."""
+    chosen = torch.rand(len(x), generator=generator).lt(0.5).nonzero().squeeze(1)
+    rows = to_device(chosen, x.device)
+    return x.index_copy(0, rows, x[rows].flip(3))
+
+
+def cutout(
+    x: Tensor, generator: torch.Generator, blank: Tensor | float, share: float = CUTOUT
+) -> Tensor:
+    """Paint a square around a random centre, cut off at the border; a copy.
+
+    DeVries and Taylor, Improved Regularization of Convolutional Neural Networks with Cutout,
+    arXiv 1708.04552, 2017.
+
+    Args:
+        x: images ``(b, c, h, w)``.
+        generator: draws the centres ``(b, 1)`` on the CPU, rows before columns.
+        blank: the value painted, or one a channel ``(1, c, 1, 1)``.
+        share: side of the square over that of the image.
+    """
+    b, _, h, w = x.shape
+    rows = to_device(torch.randint(0, h, (b, 1), generator=generator), x.device)
+    columns = to_device(torch.randint(0, w, (b, 1), generator=generator), x.device)
+    half_h, half_w = share * h / 2, share * w / 2
+    y, z = torch.arange(h, device=x.device), torch.arange(w, device=x.device)
+    inside_y = (y >= rows - half_h) & (y < rows + half_h)
+    inside_x = (z >= columns - half_w) & (z < columns + half_w)
+    inside = (inside_y[:, :, None] & inside_x[:, None, :])[:, None]
+    return (
+        torch.where(inside, blank, x) if isinstance(blank, Tensor) else x.masked_fill(inside, blank)
+    )

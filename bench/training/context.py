@@ -15,10 +15,11 @@ from bench.api import KNOWLEDGE, Batch
 from bench.errors import KnowledgeError
 from bench.identity import axis_seed
 from bench.protocol import Protocol
-from bench.training.batches import Augmenter, Normaliser, index_batches, order
+from bench.training.batches import Augmenter, Normaliser, index_batches, order, to_device
 from bench.training.network import ClassifierNetwork
 from bench.training.optimise import Trainer
 from bench.training.selected import Selected
+from bench.training.sources import Inputs, Resident
 
 if TYPE_CHECKING:
     from bench.api import Network
@@ -57,7 +58,7 @@ class RunContext:
     def __init__(
         self,
         *,
-        inputs: Tensor,
+        inputs: Inputs,
         labels: Tensor,
         candidates: Tensor,
         n_classes: int,
@@ -82,7 +83,7 @@ class RunContext:
         self.selected = Selected(self.n, self.device)
         self._inputs = inputs
         self._protocol = protocol
-        self._augment = Augmenter(protocol.augmentation)
+        self._augment = Augmenter(protocol.augmentation, normaliser.mean)
         self._normalise = normaliser
         self._axes = (fingerprint, seed)
         self._new_network = new_network
@@ -126,8 +127,8 @@ class RunContext:
         """
         draws = torch.Generator().manual_seed(axis_seed("augment", *self._axes, epoch, repeat))
         shuffle = axis_seed("order", *self._axes, epoch, repeat)
-        for index in index_batches(order(self.n, shuffle), self.batch_size):
-            index = index.to(self.device)
+        batches = index_batches(order(self.n, shuffle), self.batch_size)
+        for index in self._inputs.ahead(batches):
             x = self._normalise(self._augment(self._inputs[index], draws))
             self.samples += len(index)
             yield Batch(x, self.labels[index], index)
@@ -139,9 +140,9 @@ class RunContext:
         if len(rows) == 0:
             raise ValueError("shuffled() of no samples; decide first what an empty set means")
         while True:
-            chosen = torch.randperm(len(rows), generator=self.draws).to(rows.device)
-            for part in index_batches(chosen, size or self.batch_size):
-                yield rows[part]
+            chosen = to_device(torch.randperm(len(rows), generator=self.draws), rows.device)
+            batches = index_batches(chosen, size or self.batch_size)
+            yield from self._inputs.ahead(rows[part] for part in batches)
             if not forever:
                 return
 
@@ -174,13 +175,12 @@ class RunContext:
         with evaluating(owner, *self._networks):
             return self.in_blocks(self._inputs, function)
 
-    def in_blocks(self, inputs: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    def in_blocks(self, inputs: Inputs | Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
         """``function`` over normalised inputs in large blocks; networks in evaluation mode."""
         modules = [function] if isinstance(function, torch.nn.Module) else []
+        source = Resident(inputs) if isinstance(inputs, Tensor) else inputs
         with evaluating(*modules):
-            blocks = [
-                function(self._normalise(block)) for block in torch.split(inputs, EVALUATION_BATCH)
-            ]
+            blocks = [function(self._normalise(block)) for block in source.blocks(EVALUATION_BATCH)]
         return torch.cat(blocks)
 
     # ------------------------------------------------------------------------------ training

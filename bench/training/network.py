@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import Backbone
+from bench.training.compiled import CompiledBody
 
 
 class ClassifierNetwork(nn.Module):
@@ -19,11 +20,21 @@ class ClassifierNetwork(nn.Module):
         self.body = body
         self.head = nn.Linear(n_features, n_classes)
         self._bf16 = precision == "bf16"
+        self._compiled: CompiledBody | None = None
+
+    def compile_body(self) -> None:
+        """Let the body be compiled where that pays; on its device, before anything is run."""
+        self._compiled = CompiledBody(self.body)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether ``compile_body`` was called."""
+        return self._compiled is not None
 
     def features(self, x: Tensor) -> Tensor:
         """Penultimate features ``(b, q)`` float32."""
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bf16):
-            found: Tensor = self.body(x)
+            found: Tensor = (self._compiled or self.body)(x)
         return found.float()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,6 +51,7 @@ def build_network(
     seed: int,
     device: torch.device,
     precision: str,
+    compiled: bool = False,
 ) -> ClassifierNetwork:
     """A network whose initial weights depend on ``seed`` alone (not on the device)."""
     with torch.random.fork_rng(devices=[]):
@@ -47,4 +59,7 @@ def build_network(
         body, n_features = backbone.build(shape)
         network = ClassifierNetwork(body, n_features, n_classes, precision)
     layout = torch.channels_last if len(shape) == 3 else torch.contiguous_format
-    return network.to(device).to(memory_format=layout)
+    network = network.to(device).to(memory_format=layout)
+    if compiled:
+        network.compile_body()
+    return network

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -33,6 +33,11 @@ class Trainer:
     def lr(self) -> float:
         """The learning rate of the current epoch."""
         return float(self._optimiser.param_groups[0]["lr"])
+
+    @property
+    def optimiser(self) -> torch.optim.Optimizer:
+        """What steps; its state is part of the training's."""
+        return self._optimiser
 
     def step(self, loss: Tensor) -> None:
         """Zero the gradients, back-propagate, clip, and take an optimiser step."""
@@ -85,29 +90,69 @@ class Trainer:
 
 
 def build_optimiser(settings: Optimiser, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-    """SGD or Adam(W); the fused kernel where the device has one."""
+    """The optimiser of a protocol; the fused kernel on CUDA.
+
+    On a CPU the fused kernels round otherwise than the plain ones, so that results would change.
+    """
     trained = list(parameters)
     fused = bool(trained) and trained[0].device.type == "cuda"
-    common: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
-    if settings.name == "sgd":
-        return torch.optim.SGD(
-            trained,
-            momentum=settings.momentum,
-            nesterov=settings.nesterov,
-            fused=fused or None,
-            **common,
-        )
-    family = torch.optim.Adam if settings.name == "adam" else torch.optim.AdamW
-    return family(trained, betas=(settings.momentum, 0.999), fused=fused or None, **common)
+    common = {"lr": settings.lr, "weight_decay": settings.weight_decay, "fused": fused or None}
+    return OPTIMISERS[settings.name](trained, settings, common)
 
 
 def build_schedule(
     settings: Schedule, optimiser: torch.optim.Optimizer, epochs: int, share: float = 1.0
 ) -> lr_scheduler.LRScheduler:
     """The learning rate, epoch by epoch; ``share`` of the protocol's epochs scales milestones."""
-    if settings.name == "cosine":
-        return lr_scheduler.CosineAnnealingLR(optimiser, T_max=epochs)
-    if settings.name == "multistep":
-        milestones = [round(milestone * share) for milestone in settings.milestones]
-        return lr_scheduler.MultiStepLR(optimiser, milestones, settings.gamma)
+    return SCHEDULES[settings.name](optimiser, settings, epochs, share)
+
+
+def _sgd(trained: list[Parameter], own: Optimiser, common: dict[str, Any]) -> torch.optim.Optimizer:
+    return torch.optim.SGD(trained, momentum=own.momentum, nesterov=own.nesterov, **common)
+
+
+def _adam(
+    trained: list[Parameter], own: Optimiser, common: dict[str, Any]
+) -> torch.optim.Optimizer:
+    return torch.optim.Adam(trained, betas=(own.momentum, 0.999), **common)
+
+
+def _adamw(
+    trained: list[Parameter], own: Optimiser, common: dict[str, Any]
+) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(trained, betas=(own.momentum, 0.999), **common)
+
+
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": _sgd,
+    "adam": _adam,
+    "adamw": _adamw,
+}
+"""By the names in ``bench.protocol.Optimiser``."""
+
+
+def _constant(
+    optimiser: torch.optim.Optimizer, own: Schedule, epochs: int, share: float
+) -> lr_scheduler.LRScheduler:
     return lr_scheduler.ConstantLR(optimiser, factor=1.0)
+
+
+def _cosine(
+    optimiser: torch.optim.Optimizer, own: Schedule, epochs: int, share: float
+) -> lr_scheduler.LRScheduler:
+    return lr_scheduler.CosineAnnealingLR(optimiser, T_max=epochs)
+
+
+def _multistep(
+    optimiser: torch.optim.Optimizer, own: Schedule, epochs: int, share: float
+) -> lr_scheduler.LRScheduler:
+    milestones = [round(milestone * share) for milestone in own.milestones]
+    return lr_scheduler.MultiStepLR(optimiser, milestones, own.gamma)
+
+
+SCHEDULES: dict[str, Callable[..., lr_scheduler.LRScheduler]] = {
+    "constant": _constant,
+    "cosine": _cosine,
+    "multistep": _multistep,
+}
+"""By the names in ``bench.protocol.Schedule``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -83,22 +84,30 @@ class SelectionFigures:
     selection_recall: float | None = None
 
 
-def figures(selected: Tensor | None, right: Tensor | None) -> SelectionFigures:
-    """Precision and recall of a selection, for the engine alone.
+def counts(selected: Tensor | None, right: Tensor | None) -> dict[str, Tensor]:
+    """What precision and recall of a selection are made of: numbers of samples, on the device.
 
     Args:
         selected: ``(n,)`` bool; None where nothing was reported.
         right: ``(n,)`` bool, the given label is the true one; None where nobody knows.
     """
     if selected is None:
+        return {}
+    found = {"selected": selected.sum()}
+    if right is not None:
+        found |= {"selected_right": (selected & right).sum(), "right": right.sum()}
+    return found
+
+
+def figures(counted: Mapping[str, float], n: int) -> SelectionFigures:
+    """Precision and recall of a selection from among ``n`` samples, from ``counts`` as read."""
+    n_selected, hits, n_right = (counted.get(k) for k in ("selected", "selected_right", "right"))
+    if n_selected is None:
         return SelectionFigures()
-    n_selected = int(selected.sum())
-    share = n_selected / len(selected)
-    if right is None:
-        return SelectionFigures(share)
-    hits, n_right = int((selected & right).sum()), int(right.sum())
+    if hits is None:
+        return SelectionFigures(n_selected / n)
     return SelectionFigures(
-        share,
+        n_selected / n,
         hits / n_selected if n_selected else None,
         hits / n_right if n_right else None,
     )

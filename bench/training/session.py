@@ -6,7 +6,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,15 @@ from bench.errors import BenchError, DataError
 from bench.identity import axis_seed
 from bench.protocol import Protocol
 from bench.records import EpochRecord
-from bench.training.batches import Normaliser, to_device
+from bench.training.batches import Normaliser
+from bench.training.compiled import pays, start_afresh
 from bench.training.context import Known, RunContext, evaluating
 from bench.training.network import ClassifierNetwork, build_network
 from bench.training.optimise import Trainer
-from bench.training.precision import resolve
-from bench.training.selected import SelectionFigures, figures
+from bench.training.precision import resolve, settle
+from bench.training.residence import fits
+from bench.training.selected import counts, figures
+from bench.training.sources import Inputs, Stored, Streamed
 
 AUDIT_SAMPLES = 2000
 """How many training samples the fit to given and true labels is measured on, at most."""
@@ -42,15 +45,15 @@ class Diverged(BenchError):
 
 @dataclass(frozen=True)
 class LabelledTensors:
-    """Inputs on the device with one kind of labels.
+    """Inputs with one kind of labels, which lie on the device.
 
     Attributes:
-        inputs: as prepared.
+        inputs: as prepared; on the device too, or streamed to it.
         labels: ``(n,)`` int64; -1 where there are candidate sets instead.
         candidates: ``(n, C)`` bool, where labels are sets.
     """
 
-    inputs: Tensor
+    inputs: Inputs
     labels: Tensor
     candidates: Tensor | None = None
 
@@ -60,14 +63,10 @@ class LabelledTensors:
             return guess == self.labels
         return self.candidates.gather(1, guess[:, None])[:, 0]
 
-    def accuracy(self, guess: Tensor) -> float:
-        """Share of hits."""
-        return int(self.hits(guess).sum()) / len(self.labels)
-
     def at(self, rows: Tensor | slice) -> LabelledTensors:
         """Some of the samples."""
         sets = None if self.candidates is None else self.candidates[rows]
-        return LabelledTensors(self.inputs[rows], self.labels[rows], sets)
+        return LabelledTensors(self.inputs.at(rows), self.labels[rows], sets)
 
 
 class Session:
@@ -95,12 +94,13 @@ class Session:
         self.seed = seed
         self.device = device
         self.precision = resolve(protocol.precision, device)
+        settle(self.precision, device)
         self.epoch = 0
+        self.elapsed_s = 0.0  # in epochs before a checkpoint
         known = artefact.true(train, known=info.truth)
-        inputs = to_device(train, device)
-        if artefact.foreign is not None:
-            foreign = Split(artefact.foreign.inputs, train.labels[:0], train.index[:0])
-            inputs[torch.from_numpy(artefact.foreign.rows).to(device)] = to_device(foreign, device)
+        stored = Stored(train.inputs, artefact.foreign)
+        inputs, test_inputs = Streamed(stored, device), Streamed(Stored(test.inputs), device)
+        whole = fits(train.inputs.nbytes + test.inputs.nbytes, device)
         kept, held = stratified_split(
             artefact.labels,
             protocol.noisy_validation,
@@ -122,18 +122,23 @@ class Session:
         everything = LabelledTensors(
             inputs, given, None if sets is None else torch.from_numpy(sets).to(device)
         )
-        self.train_given = everything.at(rows)
-        self.noisy_val = everything.at(held_rows) if len(held) else None
-        self.test = LabelledTensors(
-            to_device(test, device), torch.from_numpy(np.array(test.labels)).to(device)
-        )
+        self.train_given = _placed(everything.at(rows), whole)
+        self.noisy_val = _placed(everything.at(held_rows), whole) if len(held) else None
+        test_labels = torch.from_numpy(np.array(test.labels)).to(device)
+        self.test = _placed(LabelledTensors(test_inputs, test_labels), whole)
         self._train_true = None if true is None else true[rows]
         normaliser = Normaliser.of(self.train_given.inputs)
         told = self._told(artefact)
         if len(clean) and true is not None:
             trusted = torch.from_numpy(clean).to(device)
             told["clean_subset"] = (normaliser(inputs[trusted]), true[trusted])
-        new_network = _network_factory(backbone, protocol, info, seed, device, self.precision)
+        n_steps = protocol.epochs * len(kept) // protocol.batch_size
+        compiled = pays(protocol.compile, device, n_steps)
+        if compiled:
+            start_afresh()
+        new_network = _network_factory(
+            backbone, protocol, info, seed, device, self.precision, compiled
+        )
         self.run = RunContext(
             inputs=self.train_given.inputs,
             labels=self.train_given.labels,
@@ -166,20 +171,40 @@ class Session:
         Raises:
             Diverged: the loss or the logits are not finite; records given so far stand.
         """
-        started = time.perf_counter()
+        started = time.perf_counter() - self.elapsed_s
         while self.epoch < self.protocol.epochs:
-            self._seed_globals(self.epoch + 1)
-            self.run.begin_epoch(self.epoch)
-            for module in (*self.networks, *self.run.extra_modules):
-                module.train()
+            self.begin_epoch()
             train_loss = self.method.train_epoch(self.epoch)
-            self.method.on_epoch_end(self.epoch)
-            lr = self.trainer.lr
-            self.trainer.end_epoch()
-            self.epoch += 1
-            if not math.isfinite(train_loss):
-                raise Diverged(f"the training loss is {train_loss} in epoch {self.epoch}")
-            yield self._measure(train_loss, lr, started)
+            yield self.end_epoch(train_loss, started)
+
+    def begin_epoch(self) -> None:
+        """Make everything ready for ``Method.train_epoch``."""
+        self.seed_globals()
+        self.run.begin_epoch(self.epoch)
+        for module in (*self.networks, *self.run.extra_modules):
+            module.train()
+
+    def end_epoch(self, train_loss: float, started: float) -> EpochRecord:
+        """What follows ``Method.train_epoch``, and the epoch's measurements.
+
+        Args:
+            train_loss: what it returned.
+            started: when the training started (``time.perf_counter``).
+
+        Raises:
+            Diverged: the loss or the logits are not finite.
+        """
+        self.method.on_epoch_end(self.epoch)
+        lr = self.trainer.lr
+        self.trainer.end_epoch()
+        self.epoch += 1
+        if not math.isfinite(train_loss):
+            raise Diverged(f"the training loss is {train_loss} in epoch {self.epoch}")
+        return self._measure(train_loss, lr, started)
+
+    def seed_globals(self) -> None:
+        """Put the global random generators where an epoch begins."""
+        self._seed_globals(self.epoch + 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on after the last full epoch."""
@@ -195,7 +220,7 @@ class Session:
         self.method.load_state_dict(state["method"])
         self.trainer.load_state_dict(state["trainer"])
 
-    def logits(self, inputs: Tensor) -> Tensor:
+    def logits(self, inputs: Inputs | Tensor) -> Tensor:
         """The method's prediction ``(n, C)`` in evaluation mode."""
         with evaluating(*self.networks, *self.method.predictors()):
             return self.run.in_blocks(inputs, self.method.logits)
@@ -248,42 +273,54 @@ class Session:
         audited = self.train_given.at(audit)
         guess = self.logits(audited.inputs).argmax(1)
         test_logits = self.logits(self.test.inputs)
-        if not bool(torch.isfinite(test_logits).all()):
-            raise Diverged(f"the logits are not finite after epoch {self.epoch}")
-        val_accuracy = approximated = None
+        found = {
+            "finite": torch.isfinite(test_logits).all(),
+            "test": (test_logits.argmax(1) == self.test.labels).sum(),
+            "given": audited.hits(guess).sum(),
+        }
+        if self._train_true is not None:
+            true = self._train_true[audit]
+            # True labels outside the classes are none of a guess's: they count in neither.
+            found |= {"true": (guess == true).sum(), "closed": (true != OPEN).sum()}
         if self.noisy_val is not None:
             val_logits = self.logits(self.noisy_val.inputs)
-            val_accuracy = self.noisy_val.accuracy(val_logits.argmax(1))
+            found["val"] = self.noisy_val.hits(val_logits.argmax(1)).sum()
             if self.noisy_val.candidates is not None:
-                approximated = approximated_accuracy(val_logits, self.noisy_val.candidates)
+                sets = self.noisy_val.candidates
+                found["approximated"] = approximated_accuracy(val_logits, sets)
+        found |= self._selection()
+        read = _read(found)
+        if not read["finite"]:
+            raise Diverged(f"the logits are not finite after epoch {self.epoch}")
         return EpochRecord(
             epoch=self.epoch,
             train_loss=train_loss,
-            fit_given=audited.accuracy(guess),
-            fit_true=self._fit_true(guess, audit),
-            noisy_val_accuracy=val_accuracy,
-            test_accuracy=_share(test_logits.argmax(1), self.test.labels),
+            fit_given=read["given"] / len(audited.labels),
+            fit_true=read["true"] / read["closed"] if read.get("closed") else None,
+            noisy_val_accuracy=(
+                None if self.noisy_val is None else read["val"] / len(self.noisy_val.labels)
+            ),
+            test_accuracy=read["test"] / len(self.test.labels),
             lr=lr,
             wall_s=time.perf_counter() - started,
-            approximated_accuracy=approximated,
-            **vars(self._selection()),
+            approximated_accuracy=read.get("approximated"),
+            **vars(figures(read, self.run.n)),
         )
 
-    def _selection(self) -> SelectionFigures:
+    def _selection(self) -> dict[str, Tensor]:
         """Of single labels: among candidates there is no given label to be right."""
         if self.train_given.candidates is not None:
-            return SelectionFigures()
+            return {}
         true = self._train_true
         right = None if true is None else self.train_given.labels == true
-        return figures(self.run.selected.mask, right)
+        return counts(self.run.selected.mask, right)
 
-    def _fit_true(self, guess: Tensor, audit: slice) -> float | None:
-        """Accuracy against true labels, over samples that belong to one of the classes."""
-        if self._train_true is None:
-            return None
-        true = self._train_true[audit]
-        closed = true != OPEN
-        return _share(guess[closed], true[closed]) if bool(closed.any()) else None
+
+def _placed(labelled: LabelledTensors, whole: bool) -> LabelledTensors:
+    """With its inputs on the device, or as they are."""
+    if not (whole and isinstance(labelled.inputs, Streamed)):
+        return labelled
+    return replace(labelled, inputs=labelled.inputs.loaded())
 
 
 def _network_factory(
@@ -293,6 +330,7 @@ def _network_factory(
     seed: int,
     device: torch.device,
     precision: str,
+    compiled: bool,
 ) -> Callable[..., ClassifierNetwork]:
     """Builds networks whose weights depend on backbone, ``parts`` and seed alone.
 
@@ -307,13 +345,14 @@ def _network_factory(
             seed=axis_seed("init", protocol.backbone.model_dump(), *parts, seed),
             device=device,
             precision=precision,
+            compiled=compiled,
         )
 
     return build
 
 
-def approximated_accuracy(logits: Tensor, candidates: Tensor) -> float:
-    """Mean probability of the predicted class among the candidates, 0 outside them.
+def approximated_accuracy(logits: Tensor, candidates: Tensor) -> Tensor:
+    """Mean probability ``()`` of the predicted class among the candidates, 0 outside them.
 
     Wang et al., Realistic Evaluation of Deep Partial-Label Learning Algorithms, ICLR 2025: model
     selection without true labels.
@@ -323,8 +362,10 @@ def approximated_accuracy(logits: Tensor, candidates: Tensor) -> float:
         candidates: ``(n, C)`` bool, at least one in each row.
     """
     inside = logits.masked_fill(~candidates, -torch.inf).softmax(1)
-    return float(inside.gather(1, logits.argmax(1, keepdim=True)).mean())
+    return inside.gather(1, logits.argmax(1, keepdim=True)).mean()
 
 
-def _share(guess: Tensor, labels: Tensor) -> float:
-    return int((guess == labels).sum()) / len(labels)
+def _read(found: Mapping[str, Tensor]) -> dict[str, float]:
+    """Scalars of the device, with one wait for all of them; numbers of samples are exact."""
+    values = torch.stack([value.double() for value in found.values()]).tolist()
+    return dict(zip(found, values, strict=True))

@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as tv
 
+from bench.training.batches import cutout, to_device
+from bench.training.sources import Inputs
+
 LAYERS = 2
 MAGNITUDE = 10 / 30
 """Of the whole range, as in FixMatch's and UDA's settings for CIFAR (2 operations, 10 of 30)."""
-CUTOUT = 0.5
-"""Side of the square that cutout blanks, as a share of the image's (16 of 32 pixels)."""
-
 GEOMETRIC = ("shear-x", "shear-y", "translate-x", "translate-y", "rotate")
 COLOUR: dict[str, Callable[[Tensor, float], Tensor]] = {
     "brightness": lambda x, m: tv.adjust_brightness(x, 1 + 0.9 * m),
@@ -47,9 +47,9 @@ class StrongAugmenter:
     peak: int
 
     @classmethod
-    def of(cls, inputs: Tensor) -> StrongAugmenter:
+    def of(cls, inputs: Inputs) -> StrongAugmenter:
         """For training images ``(n, c, h, w)`` uint8."""
-        return cls(max(1, int(inputs.max())))
+        return cls(max(1, *(int(block.max()) for block in inputs.blocks(4096))))
 
     def __call__(self, x: Tensor, draws: torch.Generator) -> Tensor:
         """Strongly augmented copy of raw images ``(b, c, h, w)``, stretched to 0 … 255, uint8."""
@@ -58,7 +58,7 @@ class StrongAugmenter:
             chosen = torch.randint(0, len(OPERATIONS), (len(x),), generator=draws)
             sign = 2 * torch.randint(0, 2, (len(x),), generator=draws) - 1
             x = augment(x, chosen, sign)
-        return _cutout(x, draws)
+        return cutout(x, draws, 0)
 
 
 def augment(x: Tensor, chosen: Tensor, sign: Tensor) -> Tensor:
@@ -73,7 +73,8 @@ def augment(x: Tensor, chosen: Tensor, sign: Tensor) -> Tensor:
     groups = [(name, s) for name in COLOUR for s in (-1, 1)] + [(name, 0) for name in UNSIGNED]
     for name, s in groups:
         mine = chosen == OPERATIONS.index(name)
-        rows = (mine & (sign == s) if s else mine).nonzero().squeeze(1).to(x.device)
+        chosen_rows = (mine & (sign == s) if s else mine).nonzero().squeeze(1)
+        rows = to_device(chosen_rows, x.device)
         if len(rows):
             operation = COLOUR[name] if s else UNSIGNED[name]
             x[rows] = operation(x[rows], (s or 1) * MAGNITUDE)
@@ -100,22 +101,12 @@ def _resample(x: Tensor, chosen: Tensor, sign: Tensor) -> Tensor:
     index = ((chosen > 0) & (chosen <= len(GEOMETRIC))).nonzero().squeeze(1)
     result = x.clone()
     if len(index):
-        there = index.to(x.device)
+        there = to_device(index, x.device)
         part = x[there].float()
-        grid = F.affine_grid(theta[index].to(x.device), list(part.shape), align_corners=False)
+        grid = F.affine_grid(
+            to_device(theta[index], x.device), list(part.shape), align_corners=False
+        )
         result[there] = F.grid_sample(part, grid, "nearest", "zeros", align_corners=False).to(
             torch.uint8
         )
     return result
-
-
-def _cutout(x: Tensor, draws: torch.Generator) -> Tensor:
-    """Blank a square around a random centre, cut off at the border (DeVries & Taylor 2017)."""
-    b, _, h, w = x.shape
-    rows = torch.randint(0, h, (b, 1), generator=draws).to(x.device)
-    columns = torch.randint(0, w, (b, 1), generator=draws).to(x.device)
-    half_h, half_w = CUTOUT * h / 2, CUTOUT * w / 2
-    y, z = torch.arange(h, device=x.device), torch.arange(w, device=x.device)
-    inside_y = (y >= rows - half_h) & (y < rows + half_h)
-    inside_x = (z >= columns - half_w) & (z < columns + half_w)
-    return x.masked_fill((inside_y[:, :, None] & inside_x[:, None, :])[:, None], 0)

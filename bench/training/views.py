@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.training.batches import Augmenter
+from bench.training.batches import Augmenter, to_device
+from bench.training.sources import Inputs
 from bench.training.strong import StrongAugmenter
 
 DEPTH = 2
@@ -22,13 +23,14 @@ class StrongViews:
     times quicker than its batches would be.
     """
 
-    def __init__(self, inputs: Tensor, weak: Augmenter) -> None:
+    def __init__(self, inputs: Inputs, weak: Augmenter) -> None:
         self._inputs = inputs
         self._weak = weak
         self._left = torch.zeros(len(inputs), dtype=torch.int64)
-        self._augment = StrongAugmenter.of(inputs) if inputs.ndim == 4 else None
-        small = self._augment is not None and DEPTH * inputs.numel() <= LIMIT
-        self._ready = inputs.new_empty((DEPTH, *inputs.shape)) if small else None
+        self._augment = StrongAugmenter.of(inputs) if len(inputs.shape) == 4 else None
+        small = self._augment is not None and DEPTH * inputs.shape.numel() <= LIMIT
+        room = torch.empty(0, dtype=inputs.dtype, device=inputs.device)
+        self._ready = room.new_empty((DEPTH, *inputs.shape)) if small else None
 
     def forget(self) -> None:
         """Give out none of the views that are ready: an epoch draws its own."""
@@ -48,11 +50,11 @@ class StrongViews:
         if len(rows) and int(self._left[rows].min()) == 0:
             self._fill(self._ready, self._augment, draws)
         self._left[rows] -= 1
-        return scale * self._ready[self._left[rows].to(index.device), index].float()
+        return scale * self._ready[to_device(self._left[rows], index.device), index].float()
 
     def _fill(self, ready: Tensor, augment: StrongAugmenter, draws: torch.Generator) -> None:
         for slot in range(DEPTH):
-            used = (self._left <= slot).nonzero().squeeze(1).to(self._inputs.device)
+            used = to_device((self._left <= slot).nonzero().squeeze(1), self._inputs.device)
             for rows in torch.split(used, BLOCK):
                 ready[slot, rows] = augment(self._weak(self._inputs[rows], draws), draws)
         self._left.fill_(DEPTH)

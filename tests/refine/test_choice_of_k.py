@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.rank_rules import Rule, one_standard_error, parse_rule
+from bench.rank_rules import Energy, Fixed, one_standard_error, parse_rule
 
 VALUES = np.array([4.0, 2.0, 1.0, 0.5])
 
@@ -33,12 +33,12 @@ def test_without_the_standard_error_the_best_wins_and_ties_go_to_the_identity() 
 def test_energy_takes_the_smallest_rank_that_holds_the_share() -> None:
     # Energies 16, 4, 1, 0.25 of 21.25: 0.753, 0.941, 0.988, 1.
     ks = (0, 1, 2, 3, 4)
-    assert ks[Rule("energy", 0.9).choose(ks, VALUES, None, 0)] == 2
-    assert ks[Rule("energy", 1.0).choose(ks, VALUES, None, 0)] == 4
+    assert ks[Energy(0.9).choose(ks, VALUES, None, 0)] == 2
+    assert ks[Energy(1.0).choose(ks, VALUES, None, 0)] == 4
 
 
 def test_fixed_takes_the_nearest_rank_there_is() -> None:
-    assert Rule("fixed", 9).choose((1, 2, 3, 4), VALUES, None, 0) == 3
+    assert Fixed(9).choose((1, 2, 3, 4), VALUES, None, 0) == 3
 
 
 @pytest.mark.parametrize("text", ["oracle", "best-test", "energy:1.5", "fixed:-1", "energy:x", ""])

@@ -19,6 +19,7 @@ from bench.source import source_sha
 from bench.training.batches import Augmenter
 from bench.training.optimise import Trainer
 from bench.training.session import Session
+from bench.training.sources import Resident
 from bench.training.strong import OPERATIONS, augment
 from bench.training.views import StrongViews
 
@@ -202,7 +203,7 @@ IMAGES = torch.randint(0, 17, (64, 1, 8, 8), generator=torch.Generator().manual_
 
 
 def strong(inputs: torch.Tensor = IMAGES) -> StrongViews:
-    return StrongViews(inputs, Augmenter(()))
+    return StrongViews(Resident(inputs), Augmenter(()))
 
 
 EVERY = torch.arange(64)

@@ -21,7 +21,7 @@ from bench.data.noise import OPEN
 from bench.records import EpochRecord, Outcome
 from bench.registry import Registry, discover
 from bench.training.context import RunContext
-from bench.training.selected import Selected, SelectionFigures, figures
+from bench.training.selected import Selected, SelectionFigures, counts, figures
 from bench.training.session import Session
 
 NO_SELECTION = {"peer-loss": "weighs samples against random pairs and selects none"}
@@ -115,10 +115,15 @@ def test_a_known_selection_has_its_known_precision_and_recall(form: str) -> None
     assert [of(record) for record in records] == [expected, expected]
 
 
+def figures_of(selected: Tensor, right: Tensor) -> SelectionFigures:
+    counted = {name: int(number) for name, number in counts(selected, right).items()}
+    return figures(counted, len(selected))
+
+
 def test_figures_on_a_case_counted_on_paper() -> None:
     selected = torch.tensor([True, True, True, False, False, False, False, False])
     right = torch.tensor([True, True, False, True, True, True, False, False])
-    assert figures(selected, right) == SelectionFigures(3 / 8, 2 / 3, 2 / 5)
+    assert figures_of(selected, right) == SelectionFigures(3 / 8, 2 / 3, 2 / 5)
 
 
 def test_what_is_reported_twice_counts_once_and_several_passes_are_joined() -> None:
@@ -163,7 +168,7 @@ def test_an_empty_selection_is_not_the_same_as_none() -> None:
 
 
 def test_recall_is_undefined_where_every_label_is_wrong() -> None:
-    found = figures(torch.tensor([True, False]), torch.tensor([False, False]))
+    found = figures_of(torch.tensor([True, False]), torch.tensor([False, False]))
     assert (found.selection_precision, found.selection_recall) == (0.0, None)
 
 
