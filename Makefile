@@ -23,7 +23,7 @@ export LIPBENCH_JOBS     := $(JOBS)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench plan report dashboard test lint format clean
+.PHONY: help install bench plan report dashboard test perf lint format clean
 
 help:  ## Explain every target
 	@echo "LIPBench: which method should learn from wrong labels, and does LIP make it better?"
@@ -71,7 +71,11 @@ dashboard: .venv/.installed  ## Open the leaderboard in a browser, on PORT
 
 test: .venv/.developer  ## Run the whole test suite (ARGS are for pytest)
 	@env -u LIPBENCH_DB -u LIPBENCH_DATA_DIR -u LIPBENCH_DEVICE -u LIPBENCH_JOBS \
-		$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+		$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+perf: .venv/.developer  ## Run the benchmarks, write benchmarks/RESULTS.md (ONLY=lip_cost,start)
+	@env -u LIPBENCH_DB -u LIPBENCH_DATA_DIR -u LIPBENCH_DEVICE -u LIPBENCH_JOBS \
+		$(BIN)/python benchmarks/perf.py $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 lint: .venv/.developer  ## Check style and types
 	$(BIN)/ruff check .

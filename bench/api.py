@@ -270,6 +270,18 @@ class Method(Plugin):
     """Forward-and-backward passes a sample and epoch; plain cross entropy is 1."""
     paper_params: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Dataset name -> the defaults that the paper uses there; a suite's own values win."""
+    search_space: ClassVar[Mapping[str, Any]] = {}
+    """Parameter -> where ``tune`` searches it, for those whose annotation does not say it well.
+
+    ``[low, high]`` is searched uniformly (whole numbers if both are), ``{"low": 0.1, "high": 10,
+    "log": True}`` log-uniformly, ``{"choices": [...]}`` value by value, and ``None`` not at all.
+    What is not named here is searched by its annotation and its default: numbers over their range,
+    those without a range around the default; switches and words are not. A method without
+    parameters is tuned by what the suite searches for all, such as the learning rate.
+    """
+    gpu_share: ClassVar[float] = 0.0
+    """What a training needs of one GPU, in 0..1, where a cluster can share GPUs out; 0: as many
+    networks need."""
     predicts: ClassVar[str] = "the network"
     """How several networks make one prediction, in words."""
 
@@ -350,6 +362,7 @@ def loss(
     paper: str,
     family: str = "loss",
     paper_params: Mapping[str, Mapping[str, Any]] | None = None,
+    search_space: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
     """Make a function ``f(logits, targets, *, **params) -> (b,) losses`` a method.
 
@@ -375,6 +388,7 @@ def loss(
         LossMethod.paper = paper
         LossMethod.family = family
         LossMethod.paper_params = paper_params or {}
+        LossMethod.search_space = search_space or {}
         LossMethod.__module__ = function.__module__
         LossMethod.__qualname__ = LossMethod.__name__ = function.__name__
         function.plugin = LossMethod  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,13 @@ from bench.errors import DataError, PluginError
 from bench.protocol import Protocol
 from bench.records import EpochRecord, Evaluation, Outcome, Spectrum, TrainingSpec
 from bench.refine.evaluate import evaluate_refiners
+from bench.training.checkpoints import Checkpoint, Saved, capture, identity_of
+from bench.training.keeping import Keeper, Keeping
 from bench.training.session import Diverged, Session
 
 if TYPE_CHECKING:
     from bench.registry import Registry
+    from bench.stacking import Along
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +52,28 @@ def execute(
     registry: Registry,
     machine: Machine,
     on_epoch: Callable[[EpochRecord], None],
+    keeping: Keeping | None = None,
+    along: Along | None = None,
 ) -> Outcome:
-    """Train, refine, measure. A failure of any kind is an outcome, not an exception."""
+    """Train, refine, measure. A failure of any kind is an outcome, not an exception.
+
+    Args:
+        spec: what to train.
+        registry: where its plugins are.
+        machine: where it runs.
+        on_epoch: called with every epoch's measurements, and when a checkpoint is gone on from
+            with those of its last epoch.
+        keeping: where and how often the training is saved; None for never.
+        along: trainings that a worker does together with others; None to do this one alone.
+
+    Raises:
+        Interrupted: ``keeping`` says that the training shall end; it is saved.
+    """
     started_at = datetime.now(UTC).isoformat("T", "milliseconds")
     clock = time.perf_counter()
     device = torch.device(machine.device)
     epochs: list[EpochRecord] = []
+    peak_before = 0
     status, error, trace = "done", "", ""
     session: Session | None = None
     evaluations: tuple[Evaluation, ...] = ()
@@ -61,27 +81,52 @@ def execute(
     try:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        session = build_session(spec, registry, machine.data_dir, device)
-        for record in session.epochs():
+        for refiner in spec.refiners:
+            check_code(registry, "refiner", refiner.name, refiner.source_sha)
+        keeper = None if keeping is None else _keeper(spec, machine, device, keeping)
+        build = partial(build_session, spec, registry, machine.data_dir, device)
+        if along is not None:
+            build = partial(along.session, spec)
+        session, saved = (build(), None) if keeper is None else keeper.begin(build)
+        if saved is not None:
+            started_at, peak_before = saved.started_at, saved.peak_memory_bytes
+            clock -= saved.wall_s
+            epochs += saved.records
+            on_epoch(epochs[-1])
+
+        def state() -> Saved:
+            taken_s, peak = time.perf_counter() - clock, max(peak_before, _peak_memory(device))
+            return Saved(capture(session), tuple(epochs), started_at, taken_s, peak)
+
+        for record in session.epochs() if along is None else along.epochs(spec, session):
             epochs.append(record)
-            on_epoch(record)
+            ahead = session.epoch > record.epoch  # it came along with another: not to be saved
+            try:
+                on_epoch(record)
+            except BaseException:  # nobody listens any more: what is learned need not be lost
+                if keeper is not None and not ahead:
+                    keeper.save(session, state)
+                raise
+            if keeper is not None and not ahead:
+                keeper.after_epoch(session, state)
         refiners = [(r, registry.create("refiner", r.name, r.params)) for r in spec.refiners]
         evaluations, spectra = evaluate_refiners(session, refiners)
     except Exception as problem:
         status, error = _status(problem), f"{type(problem).__name__}: {problem}"
         trace = "\n".join(traceback.format_exc().splitlines()[-TRACEBACK_LINES:])
         log.error("%s: %s\n%s", spec.name, error, trace)
+    others_s = along.others_s(session) if along and session else 0.0
     return Outcome(
         key=spec.key,
         status=status,
         started_at=started_at,
-        wall_s=time.perf_counter() - clock,
+        wall_s=time.perf_counter() - clock - others_s,
         train_s=epochs[-1].wall_s if epochs else None,
         device=device.type,
         precision=session.precision if session else "",
         threads=machine.threads,
         environment=environment(_accelerator(device)),
-        peak_memory_bytes=_peak_memory(device),
+        peak_memory_bytes=max(peak_before, _peak_memory(device)),
         samples=session.run.samples if session else 0,
         n_parameters=session.n_parameters if session else None,
         epochs=tuple(epochs),
@@ -90,6 +135,11 @@ def execute(
         error=error,
         traceback=trace,
     )
+
+
+def _keeper(spec: TrainingSpec, machine: Machine, device: torch.device, keeping: Keeping) -> Keeper:
+    identity = identity_of(spec, device, machine.threads)
+    return Keeper(keeping, Checkpoint(keeping.folder, identity))
 
 
 def build_session(
@@ -112,8 +162,7 @@ def build_session(
         ("method", spec.method, spec.method_source_sha),
         ("backbone", spec.protocol["backbone"]["name"], spec.backbone_source_sha),
     ):
-        if registry.get(kind, name).source_sha != source_sha:
-            raise PluginError(f"{kind} {name!r} was edited since the plan was made; run again")
+        check_code(registry, kind, name, source_sha)
     backbone = spec.protocol["backbone"]
     protocol = {
         **spec.protocol,
@@ -130,6 +179,20 @@ def build_session(
         seed=spec.seed,
         device=device,
     )
+
+
+def check_code(registry: Registry, kind: str, name: str, source_sha: str) -> None:
+    """See that a plugin's code, in its file when it was found and as imported, is what was planned.
+
+    A process that has imported a plugin keeps that code when the file is edited; one that imports
+    it later must not run the new code under the old key.
+
+    Raises:
+        PluginError: it is not.
+    """
+    found = (registry.get(kind, name).source_sha, registry.imported_sha(kind, name))
+    if found != (source_sha, source_sha):
+        raise PluginError(f"{kind} {name!r} was edited since the plan was made; run again")
 
 
 def _artefact(

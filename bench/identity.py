@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 ENGINE = 1
@@ -24,6 +27,40 @@ def canonical(value: Any) -> str:
 def content_sha(value: Any) -> str:
     """sha256 of the canonical JSON, as 64 hex digits."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+class Pattern:
+    """Identities of values that differ in a few leaves only; the rest of their text is kept.
+
+    ``Pattern(build, "a").sha(x)`` is ``content_sha(build(a=x))``, many times as fast: a suite of
+    100,000 trainings has half a million identities.
+    """
+
+    def __init__(self, build: Callable[..., Any], *leaves: str) -> None:
+        """Write the text once, with marks where the leaves go.
+
+        Args:
+            build: makes the value of its leaves, and passes them on as they are.
+            leaves: names of its arguments that will differ.
+        """
+        marks = [canonical(f"\x00{leaf}") for leaf in leaves]
+        text = canonical(build(**{leaf: f"\x00{leaf}" for leaf in leaves}))
+        parts = re.split(f"({'|'.join(map(re.escape, marks))})", text)
+        self._text = "%s".join(part.replace("%", "%%") for part in parts[::2])
+        self._order = [marks.index(mark) for mark in parts[1::2]]
+        self._in_order = self._order == list(range(len(leaves)))
+
+    def sha(self, *values: str | int) -> str:
+        """``content_sha`` of the value with these leaves, in the order of their names."""
+        texts = tuple(map(_leaf, values))
+        if not self._in_order:
+            texts = tuple([texts[place] for place in self._order])
+        return hashlib.sha256((self._text % texts).encode()).hexdigest()
+
+
+def _leaf(value: str | int) -> str:
+    # The same as canonical(), and a tenth of its time.
+    return encode_basestring_ascii(value) if isinstance(value, str) else str(int(value))
 
 
 def axis_seed(axis: str, *parts: Any) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.cell import Cells
 from bench.data.arrays import exists
 from bench.data.prepared import read_info
 from bench.drawing import Artefact, NoiseSource
 from bench.errors import PluginError, SpecError
-from bench.identity import ENGINE, content_sha
+from bench.identity import content_sha
 from bench.rank_rules import parse_rule
-from bench.records import RefinerSpec, TrainingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.api import DataInfo
     from bench.plugin_info import PluginInfo
     from bench.protocol import Named
+    from bench.records import TrainingSpec
     from bench.registry import Registry
     from bench.spec import Suite, When
 
@@ -63,9 +64,10 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
         SpecError: two items of a list are the same, or a rule for k has nothing to go by.
     """
     protocol = _resolved_protocol(suite, registry)
-    methods = _labelled(suite.methods, "method", registry)
-    refiners = _labelled(suite.refiners, "refiner", registry)
+    methods = labelled(suite.methods, "method", registry)
+    refiners = labelled(suite.refiners, "refiner", registry)
     _check_rules(suite, refiners, registry)
+    cells = Cells(protocol, refiners, registry)
     artefacts: list[Artefact] = []
     trainings: list[TrainingSpec] = []
     excluded: list[Excluded] = []
@@ -98,119 +100,46 @@ def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
                 )
             shown.add(label)
             for method_label, item in methods.items():
-                if _matches(suite.exclude, dataset.name, noise.name, item.name):
-                    excluded.append(
-                        Excluded(info.label, label, method_label, "excluded by the suite")
-                    )
+                cell = _cell(suite, info, dataset, drawn[0], item, refiners, registry)
+                if isinstance(cell, str):
+                    excluded.append(Excluded(info.label, label, method_label, cell))
                     continue
-                params = _method_params(suite, item, dataset.name, noise.name, registry)
-                method = registry.get("method", item.name)
-                partial = drawn[0].content.candidates is not None
-                if partial and method.declared["learns_from"] == "labels":
-                    reason = "learns from one label a sample, and these are candidate sets"
-                    excluded.append(Excluded(info.label, label, method_label, reason))
-                    continue
-                told = method.told(params)
-                if told and not info.truth:
-                    reason = f"is told the {told[0]}, which nobody knows of {info.label}"
-                    excluded.append(Excluded(info.label, label, method_label, reason))
-                    continue
-                for artefact in drawn:
-                    kept = {
-                        key: refiner
-                        for key, refiner in refiners.items()
-                        if (method.declared["has_head"] or refiner.name == OFF)
-                        and not _matches(
-                            suite.exclude, dataset.name, noise.name, item.name, refiner.name
-                        )
-                    }
-                    trainings.append(
-                        _training(
-                            artefact,
-                            dataset,
-                            (item.name, method_label, params),
-                            protocol,
-                            kept,
-                            registry,
-                        )
-                    )
+                params, kept = cell
+                method = (item.name, method_label, params)
+                trainings += cells.trainings(info, dataset, method, kept, drawn)
     board = content_sha(
         [suite.suite, suite.budget, protocol, sorted(info.fingerprint for info in data)]
     )
     return Plan(suite, board, data, tuple(artefacts), tuple(trainings), tuple(excluded))
 
 
-def training_key(
-    *,
-    method: Mapping[str, Any],
-    fingerprint: str,
-    artefact_sha: str,
-    protocol: Mapping[str, Any],
-    seed: int,
-) -> str:
-    """Identity of a training: all that determines its result, and nothing about the machine."""
-    return content_sha(
-        {
-            "engine": ENGINE,
-            "method": dict(method),
-            "dataset": fingerprint,
-            "noise": artefact_sha,
-            "protocol": dict(protocol),
-            "seed": seed,
-        }
-    )
-
-
-def evaluation_key(training: str, refiner: str, params: Mapping[str, Any], source_sha: str) -> str:
-    """Identity of an evaluation: the training, the refiner, its parameters and its code."""
-    return content_sha([training, refiner, dict(params), source_sha])
-
-
-def _training(
-    artefact: Artefact,
+def _cell(
+    suite: Suite,
+    info: DataInfo,
     dataset: Named,
-    chosen: tuple[str, str, dict[str, Any]],
-    protocol: dict[str, Any],
+    artefact: Artefact,
+    item: Named,
     refiners: Mapping[str, Named],
     registry: Registry,
-) -> TrainingSpec:
-    method, label, params = chosen
-    info = registry.get("method", method)
-    if info.declared["fits_at_once"]:
-        protocol = {**protocol, "epochs": 1}
-    key = training_key(
-        method={"name": method, "params": params, "source": info.source_sha},
-        fingerprint=artefact.data.fingerprint,
-        artefact_sha=artefact.content.sha,
-        protocol=protocol,
-        seed=artefact.seed,
-    )
-    return TrainingSpec(
-        key=key,
-        dataset=dataset.name,
-        dataset_params=dataset.params,
-        fingerprint=artefact.data.fingerprint,
-        noise=artefact.noise,
-        method=method,
-        method_label=label,
-        method_params=params,
-        method_source_sha=info.source_sha,
-        knows=tuple(info.told(params)),
-        uses=tuple(info.declared["uses"]),
-        cost=float(info.declared["cost"]),
-        protocol=protocol,
-        protocol_sha=content_sha(protocol),
-        backbone_source_sha=protocol["backbone"]["source"],
-        seed=artefact.seed,
-        refiners=tuple(_refiner(key, name, item, registry) for name, item in refiners.items()),
-    )
-
-
-def _refiner(training: str, label: str, item: Named, registry: Registry) -> RefinerSpec:
-    info = registry.get("refiner", item.name)
-    params = info.resolve(item.params)
-    key = evaluation_key(training, item.name, params, info.source_sha)
-    return RefinerSpec(key, item.name, label, params, info.source_sha)
+) -> tuple[dict[str, Any], list[str]] | str:
+    """Parameters and refiners of a method on data under a noise, or why it does not run there."""
+    where = (dataset.name, artefact.noise.name, item.name)
+    if _matches(suite.exclude, *where):
+        return "excluded by the suite"
+    params = _method_params(suite, item, dataset.name, artefact.noise.name, registry)
+    plugin = registry.get("method", item.name)
+    if artefact.partial and plugin.declared["learns_from"] == "labels":
+        return "learns from one label a sample, and these are candidate sets"
+    told = plugin.told(params)
+    if told and not info.truth:
+        return f"is told the {told[0]}, which nobody knows of {info.label}"
+    kept = [
+        label
+        for label, refiner in refiners.items()
+        if (plugin.declared["has_head"] or refiner.name == OFF)
+        and not _matches(suite.exclude, *where, refiner.name)
+    ]
+    return params, kept
 
 
 def _resolved_protocol(suite: Suite, registry: Registry) -> dict[str, Any]:
@@ -224,7 +153,7 @@ def _resolved_protocol(suite: Suite, registry: Registry) -> dict[str, Any]:
     return {**suite.protocol.model_dump(mode="json"), "backbone": backbone}
 
 
-def _labelled(items: tuple[Named, ...], kind: str, registry: Registry) -> dict[str, Named]:
+def labelled(items: tuple[Named, ...], kind: str, registry: Registry) -> dict[str, Named]:
     """Label -> item; the label is the name and the parameters that differ from the defaults."""
     labelled: dict[str, Named] = {}
     for item in items:
@@ -301,6 +230,9 @@ def _check_folds(info: DataInfo, seeds: tuple[int, ...]) -> None:
 
 def only(plan: Plan, filters: Mapping[str, set[str]]) -> Iterator[TrainingSpec]:
     """The trainings whose method, dataset, noise or seed is in the filters (all must hold)."""
+    if not filters:
+        yield from plan.trainings
+        return
     for training in plan.trainings:
         values = {
             "method": {training.method, training.method_label},

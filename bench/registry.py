@@ -103,6 +103,17 @@ class Registry:
                 return cls(**{**fixed, **params})
         raise PluginError(f"{info.file} no longer defines {kind} {info.name!r}")
 
+    def imported_sha(self, kind: str, name: str) -> str:
+        """Hash of the code that ``create`` runs in this process: its file may have changed since.
+
+        Empty where the file changed while it was imported.
+        """
+        from bench.source import source_sha
+
+        path = Path(self.get(kind, name).file)
+        text = _IMPORTED.get(import_file(path).__name__)
+        return source_sha(path.read_text(encoding="utf-8") if text is None else text)
+
 
 def discover(extra: Iterable[str | Path] = ()) -> Registry:
     """The registry of everything that can be found now.
@@ -138,17 +149,40 @@ def _shipped_files() -> list[Path]:
         if spec is None or not spec.submodule_search_locations:
             raise PluginError(f"package {package} is missing; run: make install")
         for folder in spec.submodule_search_locations:
-            files += sorted(p.resolve() for p in Path(folder).rglob("*.py") if _is_shown(p, folder))
+            place = Path(folder).resolve()
+            shown = (p for p in place.rglob("*.py") if _is_shown(p, place))
+            files += sorted(p.resolve() if p.is_symlink() else p for p in shown)
     return list(dict.fromkeys(files))
 
 
-def _is_shown(path: Path, folder: str) -> bool:
+def _is_shown(path: Path, folder: Path) -> bool:
     return not any(part[0] in "_." for part in path.relative_to(folder).parts)
 
 
+GROUP = "lipbench.plugins"
+"""The entry points of installed packages that are plugins."""
+
+
+def _names_plugins(folder: str) -> bool:
+    """Whether a package in this folder of ``sys.path`` may have entry points for us.
+
+    Looking for the name in files takes a tenth of the time that parsing all metadata does.
+    """
+    place = folder or os.curdir
+    if not os.path.isdir(place):
+        return os.path.exists(place)  # an archive: only importlib can look into it
+    return any(
+        GROUP in path.read_text(encoding="utf-8", errors="replace")
+        for kind in ("dist", "egg")
+        for path in Path(place).glob(f"*.{kind}-info/entry_points.txt")
+    )
+
+
 def _entry_point_files() -> list[Path]:
-    files = []
-    for point in importlib.metadata.entry_points(group="lipbench.plugins"):
+    files: list[Path] = []
+    if not any(map(_names_plugins, sys.path)):
+        return files
+    for point in importlib.metadata.entry_points(group=GROUP):
         try:
             spec = importlib.util.find_spec(point.value.partition(":")[0])
         except (ImportError, ValueError) as error:
@@ -176,6 +210,10 @@ def _describe_file(path: Path, cache: catalogue.Catalogue) -> list[PluginInfo]:
     return infos
 
 
+_IMPORTED: dict[str, str] = {}
+"""Module of a plugin -> the text it was imported from."""
+
+
 def import_file(path: Path) -> ModuleType:
     """The module of a plugin file, imported once; by its package name when it is shipped."""
     for module in list(sys.modules.values()):
@@ -183,6 +221,14 @@ def import_file(path: Path) -> ModuleType:
         # Resolving the paths of all modules would take half a second at every call.
         if file.endswith(path.name) and Path(file).resolve() == path:
             return module
+    before = path.read_bytes()
+    module = _import(path)
+    same = path.read_bytes() == before
+    _IMPORTED[module.__name__] = before.decode("utf-8", "replace") if same else ""
+    return module
+
+
+def _import(path: Path) -> ModuleType:
     for package in sorted(KINDS.values(), key=len, reverse=True):
         spec = importlib.util.find_spec(package)
         locations = spec.submodule_search_locations if spec else None
@@ -264,22 +310,31 @@ DECLARED = {
 }
 """The class attributes that the catalogue keeps for each kind."""
 
+OPTIONAL = {"method": ("search_space", "gpu_share")}
+"""Those that it keeps where a plugin sets them."""
+
 
 def _describe(cls: type[Plugin], path: Path, text: str) -> PluginInfo:
     import inspect
 
     from bench.source import source_sha
+    from bench.tuning.space import search_space
 
     kind = _kind_of(cls)
     declared = {key: _jsonable(getattr(cls, key)) for key in DECLARED[kind]}
+    optional = {key: _jsonable(getattr(cls, key)) for key in OPTIONAL.get(kind, ())}
+    declared |= {key: value for key, value in optional.items() if value}
     _check_declared(cls, declared)
     summary = (inspect.getdoc(cls) or "").partition("\n")[0].strip()
     line = catalogue.definition_line(text, cls.__name__)
     parameters = cls.parameters()
     resolve(parameters, {})
-    return PluginInfo(
+    info = PluginInfo(
         kind, cls.name, summary, cls.paper, str(path), line, source_sha(text), parameters, declared
     )
+    if "search_space" in declared:
+        search_space(info)
+    return info
 
 
 def _check_declared(cls: type[Plugin], declared: dict[str, Any]) -> None:
@@ -289,6 +344,8 @@ def _check_declared(cls: type[Plugin], declared: dict[str, Any]) -> None:
         for name in declared.get(attribute, ()):
             if name not in valid:
                 raise PluginError(f"{cls.name}: {attribute} has {name!r}{nearest(name, valid)}")
+    if not 0 <= declared.get("gpu_share", 0) <= 1:
+        raise PluginError(f"{cls.name}: gpu_share is {declared['gpu_share']!r}; it is in 0..1")
     source = declared.get("learns_from", "labels")
     if source not in ("labels", "candidates"):
         raise PluginError(f"{cls.name}: learns_from is {source!r}; it is labels or candidates")

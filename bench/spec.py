@@ -10,11 +10,19 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from bench import yaml_marks
 from bench.errors import PluginError, SpecError, nearest
 from bench.protocol import Item, Named, Protocol, Strict
+from bench.tuning.asked import TUNED, Searched, Tuning
 
 if TYPE_CHECKING:
     from bench.registry import Registry
@@ -85,6 +93,22 @@ class Suite(Strict):
     exclude: tuple[When, ...] = ()
     budgets: dict[str, Budget] = Field(default_factory=dict)
     default_budget: str = ""
+    tuning: Tuning | None = Field(None, description="what python -m bench tune does")
+
+    @field_validator("suite")
+    @classmethod
+    def _not_taken(cls, name: str) -> str:
+        if name.endswith(TUNED):
+            raise ValueError(f"names that end in {TUNED} are of tuned results; drop it")
+        return name
+
+    @model_serializer(mode="wrap")
+    def _dumped(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``tuning`` where there is none, as suites were kept before there was."""
+        dumped: dict[str, Any] = handler(self)
+        if dumped.get("tuning") is None:
+            dumped.pop("tuning", None)
+        return dumped
 
     @field_validator("seeds")
     @classmethod
@@ -244,6 +268,9 @@ def _keys_at(loc: Path_) -> list[str]:
         model = {
             "protocol": Protocol,
             "overrides": Override,
+            "tuning": Tuning,
+            "lr": Searched,
+            "weight_decay": Searched,
             "when": When,
             "exclude": When,
             **{axis: Named for axis in AXES},

@@ -42,7 +42,10 @@ def list_plugins(
     rows = (
         _suites()
         if what is Listed.suites
-        else [_row(info) for info in discover(plugin or ()).all(what.value.removesuffix("s"))]
+        else [
+            _row(info, with_schema=as_json)
+            for info in discover(plugin or ()).all(what.value.removesuffix("s"))
+        ]
     )
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
@@ -50,12 +53,16 @@ def list_plugins(
     _print(rows, terminal())
 
 
-def _row(info: PluginInfo) -> dict[str, Any]:
+def _row(info: PluginInfo, with_schema: bool) -> dict[str, Any]:
+    """A plugin as JSON; schemas of its parameters take pydantic, which is slow to load."""
     return {
         "name": info.name,
         "summary": info.summary,
         "paper": info.paper,
-        "parameters": {name: p.schema() for name, p in info.parameters.items()},
+        "parameters": {
+            name: p.schema() if with_schema else {"default": p.default}
+            for name, p in info.parameters.items()
+        },
         **info.declared,
         "file": info.origin,
         "error": info.error,
@@ -84,16 +91,18 @@ def _suites() -> list[dict[str, Any]]:
 def _print(rows: list[dict[str, Any]], console: Any) -> None:
     from rich.text import Text
 
+    lines = []
     for row in rows:
         badges = [*row.get("knows", ()), *row.get("uses", ())]
         told = f"  [{', '.join(badges)}]" if badges else ""
-        console.print(Text.assemble((row["name"], "bold"), (told, "yellow")))
+        lines.append(Text.assemble((row["name"], "bold"), (told, "yellow")))
         if row["error"]:
-            console.print(Text(f"  broken: {row['error']}", style="red"))
+            lines.append(Text(f"  broken: {row['error']}", style="red"))
             continue
         for line in (row["summary"], row["paper"]):
             if line:
-                console.print(Text(f"  {line}", style="" if line == row["summary"] else "dim"))
+                lines.append(Text(f"  {line}", style="" if line == row["summary"] else "dim"))
         if row.get("parameters"):
             defaults = ", ".join(f"{k}={v['default']!r}" for k, v in row["parameters"].items())
-            console.print(Text(f"  parameters: {defaults}", style="dim"))
+            lines.append(Text(f"  parameters: {defaults}", style="dim"))
+    console.print(Text("\n").join(lines))  # one call: each takes a while of its own

@@ -47,6 +47,74 @@ Only = Annotated[
         help="Restrict to AXIS=NAME[,NAME]: method=ce,elr or noise=symmetric; may be repeated.",
     ),
 ]
+Redo = Annotated[
+    str, typer.Option("--redo", help="missing: what was never tried; failed: that too; or all.")
+]
+Stack = Annotated[
+    bool,
+    typer.Option(
+        "--stack/--no-stack",
+        envvar="LIPBENCH_STACK",
+        help="Train the seeds of a cell as one where that gives the same bits.",
+    ),
+]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option("--time-limit", min=1, help="Seconds after which a training is ended."),
+]
+MemoryLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--memory-limit",
+        min=0.1,
+        help="GiB of main memory that a training may occupy; one that needs more is ended.",
+    ),
+]
+Gpus = Annotated[
+    str | None,
+    typer.Option("--gpus", help="GPUs to use, such as 0,1; default all that are visible."),
+]
+SlotsPerGpu = Annotated[
+    int, typer.Option("--slots-per-gpu", min=1, help="Trainings at a time on each GPU.")
+]
+CheckpointEvery = Annotated[
+    str,
+    typer.Option(
+        "--checkpoint-every",
+        envvar="LIPBENCH_CHECKPOINT_EVERY",
+        help="How often a training is saved so that it can go on: 10min, 5epochs, or off.",
+    ),
+]
+Grace = Annotated[
+    float,
+    typer.Option(
+        "--grace",
+        min=0,
+        help="Seconds that an interrupted training may take to end its epoch and be saved.",
+    ),
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine", help="Where trainings run: local, ray or slurm; results are the same."
+    ),
+]
+Machine = Annotated[
+    Path | None,
+    typer.Option(
+        "--machine",
+        envvar="LIPBENCH_MACHINE",
+        help="A YAML file of engine options, perhaps by suite: {slurm: {partition: gpu}}.",
+    ),
+]
+EngineOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine-option",
+        "-E",
+        help="NAME=VALUE for the engine, such as partition=gpu; may be repeated.",
+    ),
+]
 Plugins = Annotated[
     list[Path] | None,
     typer.Option(

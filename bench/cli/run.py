@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from bench.cli import options
+from bench.cli import options, running
 from bench.errors import BenchError, nearest
+from bench.training import keeping
 
 if TYPE_CHECKING:
     from rich.console import Console
     from sqlite_utils import Database
 
-    from bench.engines.protocol import Workplace
     from bench.plan import Plan
-    from bench.records import Outcome, TrainingSpec
+    from bench.records import TrainingSpec
     from bench.registry import Registry
     from bench.runner import Todo
     from bench.settings import Settings
@@ -31,19 +30,22 @@ def run(
     suite: options.SuiteName,
     budget: options.BudgetName = None,
     only: options.Only = None,
-    redo: Annotated[
-        str,
-        typer.Option("--redo", help="missing: what was never tried; failed: that too; or all."),
-    ] = "missing",
+    redo: options.Redo = "missing",
     db: options.Db = options.DEFAULT_DB,
     data_dir: options.DataDir = options.DEFAULT_DATA_DIR,
     device: options.Device = "auto",
     jobs: options.Jobs = None,
     threads: options.Threads = None,
-    time_limit: Annotated[
-        float | None,
-        typer.Option("--time-limit", min=1, help="Seconds after which a training is ended."),
-    ] = None,
+    stack: options.Stack = True,
+    gpus: options.Gpus = None,
+    slots_per_gpu: options.SlotsPerGpu = 1,
+    time_limit: options.TimeLimit = None,
+    memory_limit: options.MemoryLimit = None,
+    checkpoint_every: options.CheckpointEvery = keeping.DEFAULT,
+    grace: options.Grace = keeping.GRACE_S,
+    engine: options.Engine = "local",
+    machine: options.Machine = None,
+    engine_option: options.EngineOptions = None,
     plugin: options.Plugins = None,
 ) -> None:
     """Run a suite: everything that is not in the database yet, then the tables.
@@ -55,11 +57,13 @@ def run(
       python -m bench run digits
       python -m bench run cifar100 --budget smoke --jobs 2 --db mine.db
       python -m bench run digits --only method=ce,elr --redo failed
+      python -m bench run cifar100 --engine slurm --machine cluster.yaml
     """
     from bench import plan as planning
     from bench import runner
     from bench.cli.console import terminal
     from bench.engines import heartbeat
+    from bench.engines.engine import find
     from bench.engines.protocol import Workplace
     from bench.examples import missing_examples
     from bench.published import importing
@@ -73,11 +77,20 @@ def run(
     if redo not in runner.REDO:
         raise BenchError(f"--redo has no {redo!r}{nearest(redo, runner.REDO)}")
     console = terminal()
-    settings = Settings(db, data_dir, device, jobs, threads)
+    names = tuple(gpus.split(",")) if gpus else ()
+    settings = Settings(*(db, data_dir, device, jobs, threads, names, slots_per_gpu), stack=stack)
+    keeping.every(checkpoint_every)
     registry = discover(plugin or ())
     chosen = load_suite(suite, budget, registry)
+    asked_of = running.engine_options(engine, machine, engine_option, chosen.suite)
+    how = running.How(
+        *(settings, time_limit, engine, asked_of),
+        memory_limit_gib=memory_limit,
+        checkpoint_every=checkpoint_every,
+        grace_s=grace,
+    )
     filters = options.parse_only(only)
-    _bring_data(chosen, registry, data_dir, console)
+    bring_data(chosen, registry, data_dir, console)
     made = planning.make_plan(chosen, registry, data_dir)
     wanted = list(planning.only(made, filters))
     workplace = Workplace.beside(db)
@@ -92,22 +105,22 @@ def run(
         if recovered:
             console.print(f"{recovered} results of an interrupted run were recovered.")
         todo = runner.sort_out(database.conn, wanted, redo)
+        runner.tidy(workplace, todo.done)
         _announce(made, wanted, todo, console)
         failures = 0
         if todo.run:
-            _say_how_long(suite, database, made, todo, registry, settings, console)
+            if find(engine).is_here:
+                _say_how_long(suite, database, made, todo, registry, settings, console)
             asked = (suite, made.suite.budget, made.board)
-            failures = _execute(
-                database, todo, asked, registry, settings, workplace, time_limit, console
-            )
-        _show_tables(database, made, console)
+            failures = running.execute(database, todo, asked, registry, how, workplace, console)
+        show_tables(database, made, console)
     _next_step(made, todo, failures, db, console)
     nothing = not wanted or not (todo.done or todo.run)
     if failures or todo.failed or nothing:
         raise typer.Exit(1)
 
 
-def _bring_data(suite: Suite, registry: Registry, data_dir: Path, console: Console) -> None:
+def bring_data(suite: Suite, registry: Registry, data_dir: Path, console: Console) -> None:
     """Prepare the data sets that are absent; downloads them where there is a network."""
     from bench.data.arrays import exists
     from bench.data.prepared import build, read_info
@@ -170,66 +183,8 @@ def _say_how_long(
     console.print(advice, style="yellow", highlight=False)
 
 
-def _execute(
-    database: Database,
-    todo: Todo,
-    asked: tuple[str, str, str],
-    registry: Registry,
-    settings: Settings,
-    workplace: Workplace,
-    time_limit: float | None,
-    console: Console,
-) -> int:
-    from bench import runner
-    from bench.cli.progress import RunProgress
-    from bench.engines.heartbeat import Pulse
-    from bench.engines.local import LocalEngine, LocalSettings
-
-    device = settings.resolved_device()
-    jobs = settings.resolved_jobs(device, len(todo.run))
-    engine = LocalEngine(
-        LocalSettings(
-            data_dir=settings.data_dir,
-            workplace=workplace,
-            plugins=registry.extra_files,
-            jobs=jobs,
-            device=device,
-            threads=settings.resolved_threads(jobs),
-            time_limit_s=time_limit,
-        )
-    )
-    signal.signal(signal.SIGTERM, _interrupt)
-    bar = RunProgress(todo.run)
-    pulse = Pulse(workplace.progress, asked, todo.run, jobs)
-
-    def on_epoch(training: TrainingSpec, epoch: int) -> None:
-        bar.epoch(training, epoch)
-        pulse.epoch(training, epoch)
-
-    def on_finished(training: TrainingSpec, outcome: Outcome) -> None:
-        bar.finished(training, outcome)
-        pulse.finished(training, outcome)
-
-    try:
-        summary = runner.run(database, engine, todo.run, on_epoch=on_epoch, on_finished=on_finished)
-    except KeyboardInterrupt:
-        bar.close()
-        console.print(
-            "Interrupted. What finished is in the database; the same command goes on from here."
-        )
-        raise typer.Exit(130) from None
-    finally:
-        pulse.close()
-        bar.close()
-    return len(summary.failures)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    """A termination request ends a run as Ctrl-C does."""
-    raise KeyboardInterrupt
-
-
-def _show_tables(database: Database, made: Plan, console: Console) -> None:
+def show_tables(database: Database, made: Plan, console: Console) -> None:
+    """The tables of a board, where it has results."""
     from bench.report.content import read_results
     from bench.report.suite import suite_tables
     from bench.report.terminal import to_terminal

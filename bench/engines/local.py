@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import queue
-import select
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.engines.protocol import Workplace, read_post
-from bench.environment import environment
+from bench.engines.protocol import Workplace
+from bench.engines.slot import Gone, Slot
+from bench.engines.waiting import Waiting
 from bench.records import Outcome, TrainingSpec
+from bench.training.keeping import GRACE_S
 
 log = logging.getLogger(__name__)
 
 Finished = tuple[TrainingSpec, Outcome, "Path | None"]
 """A training, how it ended, and the outbox file that held it (None when the worker wrote none)."""
 
-GRACE_S = 5.0
-"""Seconds between SIGTERM and SIGKILL."""
 
-START_S = 300.0
-"""Seconds a worker may take to import torch and find its plugins."""
-
-LOG_TAIL_BYTES = 4000
+LOST = ("crashed", "timeout", "oom")
+"""How a worker ends that may have been a companion's doing."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,13 @@ class LocalSettings:
         device: ``cpu``, ``cuda``, ``mps`` or ``xpu``; on CUDA slots share the visible devices.
         threads: CPU threads of each worker.
         time_limit_s: a training that takes longer is ended and recorded as ``timeout``.
+        gpus: what ``CUDA_VISIBLE_DEVICES`` may name, dealt out to the slots in turn; empty for all
+            that are visible.
+        memory_limit_bytes: a worker that occupies more is ended and recorded as ``oom``.
+        checkpoint_every: ``10min``, ``5epochs`` or ``off``.
+        stack: whether seeds of a cell may be trained as one where that gives the same bits.
+        grace_s: seconds that a worker has to end its epoch and save it, between SIGTERM and
+            SIGKILL.
     """
 
     data_dir: Path
@@ -52,6 +53,23 @@ class LocalSettings:
     device: str
     threads: int
     time_limit_s: float | None = None
+    gpus: tuple[str, ...] = ()
+    memory_limit_bytes: int | None = None
+    checkpoint_every: str = "off"
+    stack: bool = True
+    grace_s: float = GRACE_S
+
+    def for_worker(self) -> dict[str, object]:
+        """The first line that a worker process reads."""
+        return {
+            "data_dir": str(self.data_dir.resolve()),
+            "device": self.device,
+            "threads": self.threads,
+            "plugins": [str(path) for path in self.plugins],
+            "outbox": str(self.workplace.outbox),
+            "checkpoints": str(self.workplace.checkpoints),
+            "checkpoint_every": self.checkpoint_every,
+        }
 
 
 class LocalEngine:
@@ -60,7 +78,8 @@ class LocalEngine:
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
         self._stop = threading.Event()
-        self._slots: list[_Slot] = []
+        self._slots: list[Slot] = []
+        self._threads: list[threading.Thread] = []
 
     def run(
         self,
@@ -68,20 +87,19 @@ class LocalEngine:
         on_epoch: Callable[[TrainingSpec, int], None] = lambda spec, epoch: None,
     ) -> Iterator[Finished]:
         """Yield each training as it ends, in no fixed order. Closing the iterator ends workers."""
-        waiting: queue.SimpleQueue[TrainingSpec] = queue.SimpleQueue()
-        for training in trainings:
-            waiting.put(training)
+        waiting = Waiting(trainings, self._settings.jobs, stack=self._settings.stack)
         finished: queue.Queue[Finished | BaseException] = queue.Queue()
         devices = _devices(self._settings)
-        threads = []
+        gates = {device: _Gate(self._stop) for device in devices}
         for number in range(min(self._settings.jobs, len(trainings))):
-            slot = _Slot(self._settings, number, devices[number % len(devices)], on_epoch)
+            device = devices[number % len(devices)]
+            slot = Slot(self._settings, number, device, on_epoch, self._stop)
             self._slots.append(slot)
             thread = threading.Thread(
-                target=self._serve, args=(slot, waiting, finished), daemon=True
+                target=self._serve, args=(slot, gates[device], waiting, finished), daemon=True
             )
             thread.start()
-            threads.append(thread)
+            self._threads.append(thread)
         try:
             for _ in trainings:
                 item = finished.get()
@@ -89,25 +107,46 @@ class LocalEngine:
                     raise item
                 yield item
         finally:
-            self._stop.set()
+            self.stop()
+
+    def stop(self) -> None:
+        """Let workers end their epochs within the grace, all at once, and then end them."""
+        self._stop.set()
+        deadline = time.monotonic() + self._settings.grace_s
+        try:
             for slot in self._slots:
-                slot.close()
-            for thread in threads:
+                slot.interrupt()
+            for thread in self._threads:
+                thread.join(timeout=max(0.0, deadline - time.monotonic()))
+        except KeyboardInterrupt:
+            log.info("asked twice: workers end at once")
+        finally:
+            for slot in self._slots:
+                slot.kill()
+            for thread in self._threads:
                 thread.join(timeout=GRACE_S)
 
     def _serve(
         self,
-        slot: _Slot,
-        waiting: queue.SimpleQueue[TrainingSpec],
+        slot: Slot,
+        gate: _Gate,
+        waiting: Waiting,
         finished: queue.Queue[Finished | BaseException],
     ) -> None:
         try:
             while not self._stop.is_set():
-                try:
-                    training = waiting.get_nowait()
-                except queue.Empty:
+                group = waiting.take()
+                if not group:
                     break
-                finished.put(slot.run(training))
+                training, *others = group
+                finished.put(_attempt(slot, gate, training, others))
+                # Where the worker took others along, their jobs cost next to nothing.
+                kept = slot.along
+                waiting.give_back([other for other in others if other.key not in kept])
+                own = [other for other in others if other.key in kept]
+                while own and not self._stop.is_set():
+                    other = own.pop(0)
+                    finished.put(_attempt(slot, gate, other, own))
         except BaseException as error:
             if not self._stop.is_set():
                 finished.put(error)
@@ -115,176 +154,77 @@ class LocalEngine:
             slot.close()
 
 
-class _Slot:
-    """One worker process at a time, on one device."""
+def _attempt(
+    slot: Slot, gate: _Gate, training: TrainingSpec, companions: Sequence[TrainingSpec] = ()
+) -> Finished:
+    """One training; where it was lost with others, or memory ran out, once more without them."""
+    with gate.shared():
+        finished = slot.run(training, companions)
+        _, outcome, path = finished
+        if slot.stacked and path is None and outcome.status in LOST:
+            log.info("%s: %s while stacked; once more, by itself", training.name, outcome.status)
+            finished = slot.run(training)
+    _, outcome, path = finished
+    if outcome.status != "oom" and not slot.killed:
+        return finished
+    if path is not None:
+        path.unlink(missing_ok=True)
+    log.info("%s: %s; once more, alone", training.name, outcome.error)
+    with gate.alone():
+        _, again, path = slot.run(training)
+    if again.status != "done":
+        again = replace(again, error=f"{again.error} (twice; the second time alone on its device)")
+    return training, again, path
 
-    def __init__(
-        self,
-        settings: LocalSettings,
-        number: int,
-        visible: str | None,
-        on_epoch: Callable[[TrainingSpec, int], None],
-    ) -> None:
-        self._settings = settings
-        self._visible = visible
-        self._on_epoch = on_epoch
-        self._process: subprocess.Popen[bytes] | None = None
-        self._buffer = b""
-        self._worker_log = settings.workplace.root / f"worker-{number}.log"
 
-    def run(self, spec: TrainingSpec) -> Finished:
-        """One training, from a healthy worker to an outcome of any kind."""
-        started_at = datetime.now(UTC).isoformat("T", "milliseconds")
-        log_path = self._settings.workplace.log(spec)
-        process = self._alive()
-        clock = time.monotonic()  # the time limit is the training's, not that of importing torch
-        limit = self._settings.time_limit_s
-        deadline = None if limit is None else clock + limit
+class _Gate:
+    """Lets slots use a device together, or one of them alone."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._alone = False
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Beside others; waits while one is alone, or wants to be. Raises ``Gone`` at the stop."""
+        with self._changed:
+            self._wait_until(lambda: not self._alone)
+            self._inside += 1
         try:
-            self._send(process, {"spec": spec.to_json(), "log": str(log_path)})
-            while True:
-                event = self._event(process, deadline)
-                if event is None:
-                    break
-                if event["event"] == "epoch":
-                    self._on_epoch(spec, int(event["epoch"]))
-                elif event["event"] == "outcome":
-                    path = Path(event["path"])
-                    _, outcome = read_post(path)
-                    if outcome.status != "done":
-                        self.close()  # a failed training may leave its process in any state
-                    return spec, replace(outcome, log=self._log_name(log_path)), path
-        except (BrokenPipeError, ValueError, KeyError, TypeError) as error:
-            log.debug("worker of %s: %s", spec.name, error)
-        timed_out = deadline is not None and time.monotonic() >= deadline
-        self.close()
-        return spec, self._lost(spec, started_at, clock, log_path, process, timed_out), None
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
 
-    def _log_name(self, path: Path) -> str:
-        return self._settings.workplace.beside_database(path)
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """With nobody else inside; those who come later wait. Raises ``Gone`` at the stop."""
+        with self._changed:
+            self._wait_until(lambda: not self._alone)
+            self._alone = True
+        try:
+            with self._changed:
+                self._wait_until(lambda: self._inside == 0)
+            yield
+        finally:
+            with self._changed:
+                self._alone = False
+                self._changed.notify_all()
 
-    def close(self) -> None:
-        """End the worker: closed input, then SIGTERM, then SIGKILL."""
-        process, self._process = self._process, None
-        self._buffer = b""
-        if process is None:
-            return
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(timeout=GRACE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    log.debug("the worker's input was closed already")
-
-    def _alive(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            self._process = self._start()
-            self._event(self._process, time.monotonic() + START_S)  # "ready", or it is dead
-        return self._process
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        settings = self._settings
-        variables = dict(os.environ)
-        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            variables[variable] = str(settings.threads)
-        variables["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-        variables["PYTHONUNBUFFERED"] = "1"
-        if self._visible is not None:
-            variables["CUDA_VISIBLE_DEVICES"] = self._visible
-        settings.workplace.root.mkdir(parents=True, exist_ok=True)
-        with self._worker_log.open("wb") as worker_log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "bench.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=worker_log,
-                env=variables,
-                start_new_session=True,
-            )
-        self._send(
-            process,
-            {
-                "data_dir": str(settings.data_dir.resolve()),
-                "device": settings.device,
-                "threads": settings.threads,
-                "plugins": [str(path) for path in settings.plugins],
-                "outbox": str(settings.workplace.outbox),
-            },
-        )
-        return process
-
-    def _send(self, process: subprocess.Popen[bytes], message: dict[str, object]) -> None:
-        if process.stdin is None:
-            raise BrokenPipeError
-        process.stdin.write(json.dumps(message).encode() + b"\n")
-        process.stdin.flush()
-
-    def _event(
-        self, process: subprocess.Popen[bytes], deadline: float | None
-    ) -> dict[str, str] | None:
-        """The next event, or None when the worker died or the time is over."""
-        if process.stdout is None:
-            return None
-        descriptor = process.stdout.fileno()
-        while b"\n" not in self._buffer:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return None
-            ready, _, _ = select.select([descriptor], [], [], left)
-            if not ready:
-                return None
-            block = os.read(descriptor, 65536)
-            if not block:
-                return None
-            self._buffer += block
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        event: dict[str, str] = json.loads(line)
-        return event
-
-    def _lost(
-        self,
-        spec: TrainingSpec,
-        started_at: str,
-        clock: float,
-        log_path: Path,
-        process: subprocess.Popen[bytes],
-        timed_out: bool,
-    ) -> Outcome:
-        """The outcome of a training whose worker said nothing more."""
-        code = process.returncode
-        if timed_out:
-            status, error = "timeout", f"ended after {self._settings.time_limit_s:g} s (time limit)"
-        else:
-            how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-            status, error = (
-                "crashed",
-                f"the worker process ended ({how}); see {self._log_name(log_path)}",
-            )
-        return Outcome(
-            key=spec.key,
-            status=status,
-            started_at=started_at,
-            wall_s=time.monotonic() - clock,
-            device=self._settings.device,
-            precision="",
-            threads=self._settings.threads,
-            environment=environment(),
-            error=error,
-            traceback=_tail(log_path) or _tail(self._worker_log),
-            log=self._log_name(log_path),
-        )
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            if self._stop.is_set():
+                raise Gone("the engine stops")
+            self._changed.wait(timeout=0.5)
 
 
 def _devices(settings: LocalSettings) -> list[str | None]:
     """What each slot may see: the machine's CUDA devices in turn, or no restriction."""
+    if settings.gpus:
+        return list(settings.gpus)
     if settings.device != "cuda":
         return [None]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -293,10 +233,3 @@ def _devices(settings: LocalSettings) -> list[str | None]:
     import torch
 
     return [str(number) for number in range(max(1, torch.cuda.device_count()))]
-
-
-def _tail(path: Path) -> str:
-    try:
-        return path.read_bytes()[-LOG_TAIL_BYTES:].decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -29,6 +29,11 @@ class Workplace:
         return self.root / "outbox"
 
     @property
+    def checkpoints(self) -> Path:
+        """States of trainings that are not finished, by key."""
+        return self.root / "checkpoints"
+
+    @property
     def progress(self) -> Path:
         """What the run that fills this database is doing; absent while there is none."""
         return self.root / "progress.json"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bench.spec import suite_names
+from bench.tuning.asked import TUNED
 
 DEFAULT_DB = "leaderboard.db"
 """The database of a command that names none."""
@@ -21,8 +22,11 @@ def run_command(suite: str, budget: str, db: Path, redo: str = "") -> str:
         db: the database.
         redo: ``failed`` to run again what failed, too.
     """
-    named = suite if suite in suite_names() or suite.endswith(".yaml") else f"{suite}.yaml"
-    words = ["python", "-m", "bench", "run", named]
+    # A board of tuned results is filled by tuning, which knows from the database how it was asked.
+    verb = "tune" if suite.endswith(TUNED) else "run"
+    own = suite.removesuffix(TUNED)
+    named = own if own in suite_names() or own.endswith(".yaml") else f"{own}.yaml"
+    words = ["python", "-m", "bench", verb, named]
     if budget:
         words += ["--budget", budget]
     words += database_words(db)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +39,21 @@ def bench(
         code = main()
         captured = capsys.readouterr()
         return Ended(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def ran_in() -> Callable[..., Ended]:
+    """``ran_in(folder, "run", "digits")`` in this process, for what many tests look at."""
+
+    def call(folder: Path, *arguments: str | Path) -> Ended:
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", ["lipbench", *map(str, arguments)])
+            code = main()
+        return Ended(code, out.getvalue(), err.getvalue())
 
     return call
 

@@ -30,24 +30,18 @@ protocol: {backbone: {mlp: {width: 16, depth: 1}}, epochs: 2, batch_size: 256}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> tuple[Path, Path, str]:
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, data_dir: Path, ran_in: Bench
+) -> tuple[Path, Path, str]:
     """A tiny suite that was run through the command line: suite file, database, output."""
     folder = tmp_path_factory.mktemp("finished")
     suite, db = folder / "tiny.yaml", folder / "tiny.db"
     suite.write_text(TINY % "ce, elr")
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "bench", "run", str(suite), "--db", str(db)),
-            *("--data-dir", str(data_dir), "--device", "cpu"),
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "8/8 trainings" in ended.stderr
-    return suite, db, ended.stdout
+    where = ("--db", db, "--data-dir", data_dir, "--device", "cpu", "--jobs", "1")
+    ended = ran_in(folder, "run", suite, *where)
+    assert ended.code == 0, ended.err
+    assert "8/8 trainings" in ended.err
+    return suite, db, ended.out
 
 
 def test_a_run_ends_with_the_leaderboard_and_the_gains(finished: tuple[Path, Path, str]) -> None:
@@ -200,7 +194,7 @@ def test_a_failed_training_is_a_row_and_status_1(
     suite = tmp_path / "suite.yaml"
     suite.write_text((TINY % "bad, ce").replace("seeds: 2", "seeds: 1"))
     common = ("--db", "bad.db", "--data-dir", data_dir, "--plugin", plugin, "--device", "cpu")
-    ended = bench("run", suite, *common)
+    ended = bench("run", suite, *common, "--jobs", "1")
     assert ended.code == 1
     assert "2 trainings failed" in ended.out
     assert "digits · clean · bad · seed 0: diverged" in ended.err

@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -31,21 +29,13 @@ protocol: {backbone: {mlp: {width: 16, depth: 1}}, epochs: 2, batch_size: 256}
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
+def ran(tmp_path_factory: pytest.TempPathFactory, data_dir: Path, ran_in: Bench) -> Path:
     """A database that a run made, without any command of ``published``."""
     folder = tmp_path_factory.mktemp("ran")
     (folder / "tiny.yaml").write_text(SUITE)
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "bench", "run", "tiny.yaml", "--db", "tiny.db"),
-            *("--data-dir", str(data_dir), "--device", "cpu"),
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    where = ("--db", "tiny.db", "--data-dir", data_dir, "--device", "cpu", "--jobs", "1")
+    ended = ran_in(folder, "run", "tiny.yaml", *where)
+    assert ended.code == 0, ended.err
     return folder / "tiny.db"
 
 

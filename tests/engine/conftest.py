@@ -14,7 +14,9 @@ MISBEHAVING = '''"""Methods that go wrong, each in its own way."""
 from __future__ import annotations
 
 import os
+import signal
 import time
+from pathlib import Path
 
 import torch
 
@@ -89,6 +91,89 @@ class OutOfMemory(Base):
 
     def go_wrong(self, losses):
         raise torch.OutOfMemoryError("deliberate")
+
+
+def first_time(name):
+    """Whether nobody asked before, in any process."""
+    try:
+        Path(__file__).with_suffix("." + name).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+class OutOfMemoryOnce(Base):
+    """Runs out of device memory as long as others use it too."""
+
+    name = "hungry-once"
+
+    def go_wrong(self, losses):
+        if first_time("hungry"):
+            raise torch.OutOfMemoryError("deliberate")
+        return losses
+
+
+class KilledOnce(Base):
+    """Is chosen by the kernel when main memory runs out."""
+
+    name = "killed-once"
+
+    def go_wrong(self, losses):
+        if first_time("killed"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return losses
+
+
+class Leaks(Base):
+    """Occupies more and more memory."""
+
+    name = "leaks"
+
+    def go_wrong(self, losses):
+        held = [b"x" * 2**26 for _ in range(48)]
+        time.sleep(600)
+        return losses * len(held)
+
+
+class Chatters(Base):
+    """Prints without end."""
+
+    name = "chatters"
+
+    def go_wrong(self, losses):
+        if first_time("chatters"):
+            print("first words")
+            for _ in range(64):
+                print("x" * 2**20)
+            print("last words")
+        return losses
+
+
+class Forks(Base):
+    """Leaves a copy of its process behind, which goes on training, and one that sleeps."""
+
+    name = "forks"
+
+    def go_wrong(self, losses):
+        if first_time("forks") and os.fork() and not os.fork():
+            Path(__file__).with_suffix(".sleeper").write_text(str(os.getpid()))
+            time.sleep(600)
+        return losses
+
+
+class Garbles(Base):
+    """Writes into every pipe of its process."""
+
+    name = "garbles"
+
+    def go_wrong(self, losses):
+        for handle in os.listdir("/proc/self/fd"):
+            try:
+                if "pipe" in os.readlink("/proc/self/fd/" + handle):
+                    os.write(int(handle), b"[1]\\n")
+            except OSError:
+                continue
+        return losses
 '''
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench.engines.heartbeat import is_alive
 from bench.engines.local import LocalEngine, LocalSettings
 from bench.engines.protocol import Workplace
+from bench.engines.watch import LOG_BYTES
 from bench.plan import make_plan
 from bench.records import Outcome
 from bench.registry import discover
 from bench.spec import load_suite
+
+RARER = ("hungry-once", "killed-once", "leaks", "chatters", "forks", "garbles")
 
 SUITE = """
 suite: faults
@@ -34,11 +40,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def outcomes(folder: Path, misbehaving: Path, data_dir: Path) -> dict[str, Outcome]:
     """One suite of every misbehaviour, a healthy training at both ends, on one slot."""
     suite = folder / "suite.yaml"
-    suite.write_text(SUITE % "ce, goes-nan, raises, exits, hangs, hungry, fine")
+    suite.write_text(
+        SUITE % f"ce, goes-nan, raises, exits, hangs, hungry, {', '.join(RARER)}, fine"
+    )
     registry = discover([misbehaving])
     plan = make_plan(load_suite(str(suite), None, registry), registry, data_dir)
     place = Workplace.beside(folder / "faults.db")
-    engine = LocalEngine(LocalSettings(data_dir, place, (misbehaving,), 1, "cpu", 1, 8.0))
+    settings = LocalSettings(data_dir, place, (misbehaving,), 1, "cpu", 1, time_limit_s=8.0)
+    settings = replace(settings, memory_limit_bytes=3 * 2**29, grace_s=0.5)
+    engine = LocalEngine(replace(settings, checkpoint_every="1epochs"))
     return {spec.method: outcome for spec, outcome, _ in engine.run(plan.trainings)}
 
 
@@ -51,6 +61,12 @@ def outcomes(folder: Path, misbehaving: Path, data_dir: Path) -> dict[str, Outco
         ("exits", "crashed", "the worker process ended (exit status 7)"),
         ("hangs", "timeout", "ended after 8 s (time limit)"),
         ("hungry", "oom", "deliberate"),
+        ("hungry-once", "done", ""),
+        ("killed-once", "done", ""),
+        ("leaks", "oom", "the worker occupied more than 1.5 GiB (memory limit) (twice"),
+        ("chatters", "done", ""),
+        ("forks", "done", ""),
+        ("garbles", "crashed", "lost its way"),
         ("fine", "done", ""),
     ],
 )
@@ -78,8 +94,32 @@ def test_a_diverged_training_keeps_the_epochs_before(outcomes: dict[str, Outcome
 def test_a_failure_leaves_no_trace_on_the_next_training(
     outcomes: dict[str, Outcome],
 ) -> None:
-    losses = [[record.train_loss for record in outcomes[m].epochs] for m in ("ce", "fine")]
-    assert losses[0] == losses[1]
+    sound = ("ce", "fine", "hungry-once", "killed-once", "chatters", "forks")
+    losses = {m: [record.train_loss for record in outcomes[m].epochs] for m in sound}
+    assert losses == dict.fromkeys(sound, losses["ce"])
+
+
+def test_out_of_memory_is_tried_once_more_and_then_recorded(outcomes: dict[str, Outcome]) -> None:
+    assert "(twice; the second time alone on its device)" in outcomes["hungry"].error
+    assert "twice" not in outcomes["exits"].error
+
+
+def test_a_log_without_end_keeps_its_head_and_its_tail(
+    outcomes: dict[str, Outcome], folder: Path
+) -> None:
+    text = (folder / outcomes["chatters"].log).read_text()
+    assert len(text) < LOG_BYTES
+    assert text.index("first words") < text.index("bytes cut out") < text.index("last words")
+
+
+def test_what_a_training_forked_ends_with_its_worker(
+    outcomes: dict[str, Outcome], misbehaving: Path
+) -> None:
+    sleeper = int(misbehaving.with_suffix(".sleeper").read_text())
+    deadline = time.monotonic() + 10
+    while is_alive(sleeper) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(sleeper)
 
 
 def test_an_outcome_survives_the_way_through_its_file(

@@ -34,29 +34,37 @@ protocol:
 """
 
 
-@pytest.fixture
-def own(tmp_path: Path, write_suite: Callable[..., Path]) -> Path:
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite on a table with true labels beside the given ones, and on a folder without."""
+    folder = tmp_path_factory.mktemp("own")
     rng = np.random.default_rng(0)
     true = np.arange(90) % 3
     given = np.where(np.arange(90) < 9, (true + 1) % 3, true)
     features = rng.normal(size=(90, 4)) + 3 * true[:, None]
-    np.savez(tmp_path / "table.npz", features=features, labels=given, true_labels=true)
+    np.savez(folder / "table.npz", features=features, labels=given, true_labels=true)
     for label, name in enumerate(("cat", "dog")):
         for i in range(20):
-            path = tmp_path / "photos" / name / f"{i}.png"
+            path = folder / "photos" / name / f"{i}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             pixels = rng.integers(0, 80, (9, 9, 3)) + 100 * label
             Image.fromarray(pixels.astype(np.uint8)).save(path)
-    text = SUITE.replace("TABLE", str(tmp_path / "table.npz"))
-    text = text.replace("PHOTOS", str(tmp_path / "photos"))
-    return write_suite(text)
+    text = SUITE.replace("TABLE", str(folder / "table.npz"))
+    suite = folder / "suite.yaml"
+    suite.write_text(text.replace("PHOTOS", str(folder / "photos")))
+    return suite
 
 
-def run(suite: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def ended(own: Path) -> subprocess.CompletedProcess[str]:
+    """A run of it, with the database beside it."""
+    return run(own, own.parent)
+
+
+def run(suite: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "bench", "run", str(suite), "--jobs", "1"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
@@ -65,13 +73,12 @@ def run(suite: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_own_data_is_trained_on_and_what_cannot_be_is_left_out_with_its_reason(
-    own: Path, tmp_path: Path
+    own: Path, ended: subprocess.CompletedProcess[str]
 ) -> None:
-    ended = run(own, tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "the true training labels of image-folder photos are not known" in ended.stdout
     assert "is told the transition_matrix, which nobody knows" in ended.stdout
-    with closing(sqlite3.connect(tmp_path / "leaderboard.db")) as connection:
+    with closing(sqlite3.connect(own.parent / "leaderboard.db")) as connection:
         cells = connection.execute(
             "SELECT DISTINCT dataset, noise, method FROM results ORDER BY 1, 2, 3"
         ).fetchall()
@@ -98,9 +105,11 @@ def test_own_data_is_trained_on_and_what_cannot_be_is_left_out_with_its_reason(
     assert fits == (2,)
 
 
-def test_a_second_run_finds_everything_done(own: Path, tmp_path: Path) -> None:
-    assert run(own, tmp_path).returncode == 0
-    assert "nothing to run" in run(own, tmp_path).stdout
+def test_a_second_run_finds_everything_done(
+    own: Path, ended: subprocess.CompletedProcess[str]
+) -> None:
+    assert ended.returncode == 0
+    assert "nothing to run" in run(own, own.parent).stdout
 
 
 def test_two_noises_that_read_the_same_are_refused(

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.cell import evaluation_key, training_key
 from bench.identity import axis_seed, canonical, content_sha
-from bench.plan import evaluation_key, make_plan, training_key
+from bench.plan import make_plan
 from bench.registry import Registry, discover
 from bench.settings import Settings
 from bench.source import source_sha
@@ -138,6 +139,7 @@ def test_every_protocol_setting_is_part_of_the_key(
         "noisy_validation": "  noisy_validation: 0.2\n",
         "gradient_clip": "  gradient_clip: 5\n",
         "precision": "  precision: fp32\n",
+        "compile": "  compile: on\n",
         "backbone": "  backbone: {mlp: {width: 17, depth: 1}}\n",
     }
     from bench.protocol import Protocol
