@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+
+# Before NumPy and torch are loaded: the cores are shared with other workers and the processes that
+# tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from made_up_runs import SUITE, Fate, MakeDatabase, done, planned, write_database
 
 from bench.data.prepared import read_info
+from bench.plan import Plan
 from bench.registry import Registry, discover
-
-# Before torch is imported: the cores are shared with the processes that tests start.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says nothing about whether it is right.
 settings.register_profile("lipbench", deadline=None)
@@ -25,7 +29,7 @@ def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests neither read nor write the user's plugin catalogue or settings."""
     patch = pytest.MonkeyPatch()
     patch.setenv("LIPBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-    for name in ("DB", "DATA_DIR", "DEVICE", "JOBS", "PLUGINS"):
+    for name in ("DB", "DATA_DIR", "DEVICE", "JOBS", "PLUGINS", "RESIDENT"):
         patch.delenv(f"LIPBENCH_{name}", raising=False)
 
 
@@ -41,6 +45,31 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Pa
     folder = tmp_path_factory.mktemp("data")
     read_info("digits", folder, registry)
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_database(
+    tmp_path_factory: pytest.TempPathFactory, registry: Registry, data_dir: Path
+) -> MakeDatabase:
+    """``make_database(fate, seeds=3, change=None)``: a database with one made-up board.
+
+    ``fate`` gives what became of each training; ``change`` may alter the plan before it is
+    recorded; ``path`` adds the board to a database that is there.
+    """
+
+    def make(
+        fate: Fate = done,
+        *,
+        seeds: int = 3,
+        change: Callable[[Plan], Plan] = lambda plan: plan,
+        path: Path | None = None,
+        suite: str = SUITE,
+    ) -> Path:
+        folder = tmp_path_factory.mktemp("database")
+        plan = planned(suite.replace("SEEDS", str(seeds)), folder, registry, data_dir)
+        return write_database(path or folder / "some.db", change(plan), registry, fate)
+
+    return make
 
 
 TINY = """

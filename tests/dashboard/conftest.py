@@ -1,13 +1,9 @@
-"""Databases in every state, built through the real writer.
-
-The figures in them are synthetic: made of the names of a training so that each is different, and
-plausible enough to look at. They exist only below pytest's temporary folder.
-"""
+"""Databases in every state, and pages that are opened on them."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -20,56 +16,16 @@ from browsing import browser as browser
 from browsing import new_page as new_page
 from browsing import serve as serve
 from made_up_figures import beside as beside
-from made_up_runs import SUITE, Fate, MakeDatabase, done, ended, evaluation
+from made_up_machines import machines as machines
+from made_up_runs import Fate, MakeDatabase, done, ended, evaluation
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from bench.plan import Plan, make_plan
-from bench.records import (
-    Outcome,
-    RidgeTwins,
-    Spectrum,
-    TrainingSpec,
-)
-from bench.registry import Registry
-from bench.spec import load_suite
+from bench.plan import Plan
+from bench.records import Outcome, RidgeTwins, Spectrum, TrainingSpec
 from bench.store.database import open_writer
-from bench.store.plans import record_plan
-from bench.store.writer import commit
 from dashboard import app, exports
-
-
-@pytest.fixture(scope="session")
-def make_database(
-    tmp_path_factory: pytest.TempPathFactory, registry: Registry, data_dir: Path
-) -> MakeDatabase:
-    """``make_database(fate, seeds=3, change=None)``: a database with one board.
-
-    ``fate`` gives the outcome of each training, or None for one that was not run; ``change`` may
-    alter the plan before it is recorded.
-    """
-
-    def make(
-        fate: Fate = done,
-        *,
-        seeds: int = 3,
-        change: Callable[[Plan], Plan] = lambda plan: plan,
-        path: Path | None = None,
-        suite: str = SUITE,
-    ) -> Path:
-        path = path or tmp_path_factory.mktemp("database") / "some.db"
-        file = tmp_path_factory.mktemp("suite") / "tiny.yaml"
-        file.write_text(suite.replace("SEEDS", str(seeds)), encoding="utf-8")
-        plan = change(make_plan(load_suite(str(file), None, registry), registry, data_dir))
-        with open_writer(path) as db:
-            record_plan(db, plan, registry)
-            for training in plan.trainings:
-                outcome = fate(training)
-                if outcome is not None:
-                    commit(db, training, outcome)
-        return path
-
-    return make
 
 
 @pytest.fixture(scope="session")
@@ -179,6 +135,15 @@ def newer(empty: Path, tmp_path: Path) -> Path:
 def write_synthetic() -> tuple[Fate, Callable[..., Outcome]]:
     """``done(spec)`` and ``ended(spec, status)``, for tests that make their own database."""
     return done, ended
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _components() -> Iterator[None]:
+    """AppTest asks every installed package for components, at every visit: once is enough."""
+    found = manifest_scanner.scan_component_manifests()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", lambda: found)
+        yield
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from bench.conformance import fixture
 from bench.registry import Registry, discover
 from bench.spec import load_suite
 from bench.training.session import LabelledTensors, Session
+from bench.training.sources import Resident
 
 Planted = Callable[..., Session]
 METHODS = Path(inspect.getfile(discover)).parent.parent / "methods"
@@ -38,7 +39,7 @@ def test_test_labels_change_no_weight(name: str, planted: Planted) -> None:
     """
     one, other = planted(name), planted(name)
     test = other.test
-    other.test = LabelledTensors(255 - test.inputs, (test.labels + 1) % 4)
+    other.test = LabelledTensors(Resident(255 - test.inputs[:]), (test.labels + 1) % 4)
     mine = [record.test_accuracy for record in one.epochs()]
     theirs = [record.test_accuracy for record in other.epochs()]
     assert mine != theirs

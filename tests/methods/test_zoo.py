@@ -68,10 +68,23 @@ suite: digits-half
 extends: zoo
 noises: [{symmetric: {rate: 0.5}}]
 seeds: [0]
-protocol: {epochs: 40}
+protocol: {epochs: EPOCHS}
 """
-"""Symmetric 0.5 in the zoo's protocol, but as long as it takes slow losses to fit and cross entropy
-to memorise: after 18 epochs MAE and AGCE still underfit, as their papers say they do."""
+"""Symmetric 0.5 in the zoo's protocol."""
+
+EPOCHS = 18
+"""As the zoo has it. Over its three seeds cross entropy ends at 78 %, and every method that is not
+slow 6 points or more above it."""
+
+EPOCHS_OF_SLOW = 40
+"""As long as it takes slow losses to fit and cross entropy to memorise."""
+
+SLOW = {
+    *("agce", "backward", "bootstrap-soft", "focal", "label-smoothing"),
+    *("mae", "meta-weight-net", "nce-agce", "t-revision"),
+}
+"""Methods that after the zoo's 18 epochs still underfit, as the papers of MAE and AGCE say they do,
+or whose losses and weights are cross entropy's until much is memorised."""
 
 TOLERANCE = 0.02
 
@@ -93,29 +106,38 @@ def accuracy(
     registry: Registry,
     data_dir: Path,
     last_accuracy: Callable[[TrainingSpec, Registry], float],
-) -> Callable[[str], float]:
-    """``accuracy("elr")`` is the last-epoch test accuracy."""
+) -> Callable[[str, int], float]:
+    """``accuracy("elr", epochs)`` is the last-epoch test accuracy."""
     path = tmp_path_factory.mktemp("half") / "suite.yaml"
-    path.write_text(SUITE)
-    plan = make_plan(load_suite(str(path), "short", registry), registry, data_dir)
 
     @cache
-    def of(method: str) -> float:
-        found = [last_accuracy(t, registry) for t in plan.trainings if t.method == method]
-        return sum(found) / len(found)
+    def planned(epochs: int) -> dict[str, TrainingSpec]:
+        path.write_text(SUITE.replace("EPOCHS", str(epochs)))
+        plan = make_plan(load_suite(str(path), "short", registry), registry, data_dir)
+        return {training.method: training for training in plan.trainings}
+
+    @cache
+    def of(method: str, epochs: int) -> float:
+        return last_accuracy(planned(epochs)[method], registry)
 
     return of
 
 
-@pytest.mark.parametrize("name", names())
+def gain(name: str, accuracy: Callable[[str, int], float]) -> float:
+    """Accuracy over that of cross entropy after as many epochs."""
+    epochs = EPOCHS_OF_SLOW if name in SLOW else EPOCHS
+    return accuracy(name, epochs) - accuracy("ce", epochs)
+
+
+@pytest.mark.parametrize("name", sorted((NO_CLAIM | SHORT_OF_ITS_CLAIM) - {"ce"}))
 def test_on_digits_a_method_is_not_worse_than_cross_entropy(
-    name: str, accuracy: Callable[[str], float]
+    name: str, accuracy: Callable[[str, int], float]
 ) -> None:
-    assert accuracy(name) >= accuracy("ce") - BELOW.get(name, TOLERANCE)
+    assert gain(name, accuracy) >= -BELOW.get(name, TOLERANCE)
 
 
 @pytest.mark.parametrize("name", sorted(set(names()) - NO_CLAIM - SHORT_OF_ITS_CLAIM))
 def test_on_digits_a_method_that_claims_to_is_better_than_cross_entropy(
-    name: str, accuracy: Callable[[str], float]
+    name: str, accuracy: Callable[[str, int], float]
 ) -> None:
-    assert accuracy(name) > accuracy("ce")
+    assert gain(name, accuracy) > 0

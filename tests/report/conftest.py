@@ -1,4 +1,4 @@
-"""Databases of one made-up board, built through the real writer below pytest's folder."""
+"""Databases of one made-up board, and what a report reads of them."""
 
 from __future__ import annotations
 
@@ -8,45 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny_board import BEHIND, HOSTILE, NOISES, SUITE, done, ended
+from made_up_runs import MakeDatabase
+from tiny_board import BEHIND, HOSTILE, SUITE, done, ended
 
-from bench.plan import Plan, make_plan
+from bench.plan import Plan
 from bench.records import Outcome, TrainingSpec
-from bench.registry import Registry
 from bench.report.content import Content, read
-from bench.spec import load_suite
 from bench.store import reader
-from bench.store.database import open_reader, open_writer
-from bench.store.plans import record_plan
-from bench.store.writer import commit
-
-Fate = Callable[[TrainingSpec], Outcome | None]
-MakeDatabase = Callable[..., Path]
+from bench.store.database import open_reader
 
 
 @pytest.fixture(scope="session")
-def make_database(
-    tmp_path_factory: pytest.TempPathFactory, registry: Registry, data_dir: Path
-) -> MakeDatabase:
-    """``make_database(fate, change)``: a database with one board."""
-
-    def make(fate: Fate = done, change: Callable[[Plan], Plan] = lambda plan: plan) -> Path:
-        folder = tmp_path_factory.mktemp("report")
-        items = [name if rate is None else f"{{{name}: {{rate: {rate}}}}}" for name, rate in NOISES]
-        text = SUITE.replace("NOISES", ", ".join(items))
-        (folder / "tiny.yaml").write_text(text, encoding="utf-8")
-        plan = change(
-            make_plan(load_suite(str(folder / "tiny.yaml"), None, registry), registry, data_dir)
-        )
-        with open_writer(folder / "some.db") as db:
-            record_plan(db, plan, registry)
-            for training in plan.trainings:
-                outcome = fate(training)
-                if outcome is not None:
-                    commit(db, training, outcome)
-        return folder / "some.db"
-
-    return make
+def make_database(make_database: MakeDatabase) -> MakeDatabase:
+    """``make_database(fate, change=None)``: a database with the board of these tests."""
+    return lambda fate=done, **more: make_database(fate, suite=SUITE, **more)
 
 
 @pytest.fixture(scope="session")

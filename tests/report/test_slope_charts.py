@@ -160,9 +160,10 @@ def test_vega_draws_every_cell_of_the_heat_map(case: str) -> None:
     assert set(frame["method"]) <= set(words(tree))
 
 
-def test_the_heat_map_of_twelve_thousand_cells_can_be_saved() -> None:
-    frame = gains_of([f"method-{i}" for i in range(60)], 200)
-    assert marks(drawn(gain_charts.heat_map(frame)), "rect") == 12_000
+def test_the_heat_map_of_more_cells_than_altair_allows_rows_can_be_saved() -> None:
+    frame = gains_of([f"method-{i}" for i in range(60)], 85)
+    assert len(frame) > 5000
+    assert marks(drawn(gain_charts.heat_map(frame)), "rect") == len(frame)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -6,9 +6,12 @@ all; LIP gains in every cell, psp gains and harms in turn.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import made_up_runs
+from made_up_runs import evaluated
 
-from bench.records import CurvePoint, Environment, Evaluation, Outcome, TrainingSpec
+from bench.records import CurvePoint, Environment, Evaluation, Outcome, RefinerSpec, TrainingSpec
+
+COMPUTER = Environment("a" * 40, True, "3.11.7", "Linux", "A CPU", 2, "", {"torch": "2"})
 
 NOISES = [
     ("clean", None),
@@ -20,7 +23,15 @@ SUITE = """
 suite: tiny
 title: A tiny suite
 datasets: [digits]
-noises: [NOISES]
+noises:
+  - clean
+  - symmetric: {rate: 0.1}
+  - symmetric: {rate: 0.2}
+  - symmetric: {rate: 0.3}
+  - symmetric: {rate: 0.4}
+  - symmetric: {rate: 0.5}
+  - pairflip: {rate: 0.2}
+  - pairflip: {rate: 0.4}
 methods: [ce, gce, elr, co-teaching]
 refiners: [off, lip, psp]
 seeds: 2
@@ -42,42 +53,28 @@ def accuracy(spec: TrainingSpec, refiner: str = "off") -> float:
     return round(level + moved[refiner], 6)
 
 
+def ended(spec: TrainingSpec, status: str) -> Outcome:
+    """An attempt that ended some other way than well."""
+    return made_up_runs.ended(spec, status, environment=COMPUTER)
+
+
 def done(spec: TrainingSpec) -> Outcome:
     """An attempt that went well."""
-    evaluations = tuple(
-        Evaluation(
-            key=refiner.evaluation_key,
-            refiner=refiner.name,
-            label=refiner.label,
-            params=refiner.params,
-            source_sha=refiner.source_sha,
-            test_accuracy=accuracy(spec, refiner.name),
-            noisy_val_accuracy=0.5,
-            k=None if refiner.name == "off" else 4,
-            rank=10,
-            wall_s=0.1,
-            curve=()
-            if refiner.name == "off"
-            else (CurvePoint(4, 0.5, accuracy(spec, refiner.name)),),
-        )
-        for refiner in spec.refiners
+    return made_up_runs.ended(
+        spec,
+        "done",
+        error="",
+        environment=COMPUTER,
+        train_s=1.2,
+        evaluations=tuple(evaluation(spec, refiner) for refiner in spec.refiners),
     )
-    return replace(ended(spec, "done"), error="", train_s=1.2, evaluations=evaluations)
 
 
-def ended(spec: TrainingSpec, status: str, error: str = "the loss is not finite") -> Outcome:
-    """An attempt that ended some other way."""
-    return Outcome(
-        key=spec.key,
-        status=status,
-        started_at="2026-01-02T03:04:05+00:00",
-        wall_s=1.5,
-        device="cpu",
-        precision="fp32",
-        threads=1,
-        environment=Environment("a" * 40, True, "3.11.7", "Linux", "A CPU", 2, "", {"torch": "2"}),
-        error=error,
-    )
+def evaluation(spec: TrainingSpec, refiner: RefinerSpec) -> Evaluation:
+    """A refiner's result, with the one point of its curve that it chose."""
+    found = accuracy(spec, refiner.name)
+    curve = () if refiner.name == "off" else (CurvePoint(4, 0.5, found),)
+    return evaluated(refiner, found, noisy_val_accuracy=0.5, curve=curve)
 
 
 HOSTILE = (

@@ -10,6 +10,7 @@ import scipy.stats
 from board_case import random_table, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy_wilcoxon import signed_rank_p
 from statsmodels.stats.multitest import multipletests
 
 from bench.stats.holm import holm
@@ -36,8 +37,15 @@ def test_every_p_is_scipys(seed: int, n: int, steps: int) -> None:
     values = random_table(seed, n, 4, steps)
     for row in wilcoxon_pairs(values).to_dict("records"):
         difference = values[row["method"]] - values[row["other"]]
-        expected = scipy.stats.wilcoxon(difference, zero_method="zsplit").pvalue
-        assert row["p"] == pytest.approx(expected, abs=1e-8)
+        assert row["p"] == pytest.approx(signed_rank_p(difference), abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    "values", [[3, -1, 0, 2, 2, -2, 5, 0], [1.5, -0.5, 2.5, 3.5, 4.5], [1.0, 1.0, -2.0] * 5]
+)
+def test_the_reference_is_scipys_wilcoxon(values: list[float]) -> None:
+    expected = scipy.stats.wilcoxon(values, zero_method="zsplit").pvalue
+    assert signed_rank_p(pd.Series(values)) == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=6)

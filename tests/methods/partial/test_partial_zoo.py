@@ -152,7 +152,7 @@ def accuracy(
     return of
 
 
-@pytest.mark.parametrize("name", deep())
+@pytest.mark.parametrize("name", sorted(set(deep()) - set(BETTER)))
 def test_on_digits_a_method_is_not_worse_than_the_average_loss(
     name: str, accuracy: Callable[[str], float]
 ) -> None:

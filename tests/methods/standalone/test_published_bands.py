@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,26 @@ BAND = 0.04
 """For the mean of two splits; the suite ``standalone`` runs all ten."""
 
 
+@pytest.fixture(scope="module")
+def pool_of(
+    real_data: Callable[[str], Path], registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Any]:
+    """``pool_of("lost")``: the real set, imported once."""
+
+    @cache
+    def of(dataset: str) -> Any:
+        folder = tmp_path_factory.mktemp(dataset)
+        import_copy(dataset, real_data("pll"), folder, registry)
+        return load(dataset, folder, registry)
+
+    return of
+
+
 @pytest.mark.parametrize(("dataset", "name"), list(PUBLISHED))
 def test_two_fixed_splits_are_near_the_published_mean(
-    dataset: str,
-    name: str,
-    real_data: Callable[[str], Path],
-    tmp_path: Path,
-    registry: Registry,
-    fitted: Fitted,
+    dataset: str, name: str, pool_of: Callable[[str], Any], fitted: Fitted
 ) -> None:
-    import_copy(dataset, real_data("pll"), tmp_path, registry)
-    pool = load(dataset, tmp_path, registry)
+    pool = pool_of(dataset)
     found = []
     for split in (0, 1):
         half = pool.at(split)
