@@ -15,15 +15,26 @@ class Progress:
 
     Attributes:
         rows: row ids of those that were planned before, by key.
-        statuses: ``done``, or how the last attempt failed, by row id; those tried only.
+        done: row ids of those that were trained to their end.
+        failed: row ids of those that were tried and never were.
         evaluated: variant -> row ids of trainings that have a result under it.
         refused: variant -> row ids of those where the refiner failed.
     """
 
     rows: dict[str, int]
-    statuses: dict[int, str]
+    done: set[int]
+    failed: set[int]
     evaluated: dict[int, set[int]]
     refused: dict[int, set[int]]
+
+    def was_tried(self, row: int, variants: Iterable[int]) -> bool:
+        """Whether a training failed, or was done and tried under each variant, maybe in vain."""
+        if row not in self.done:
+            return row in self.failed
+        return all(
+            row in self.evaluated[variant] or row in self.refused.get(variant, ())
+            for variant in variants
+        )
 
 
 def progress(
@@ -32,10 +43,9 @@ def progress(
     """State of trainings under some variants of refiners, read in a few passes over indexes."""
     rows = training_ids(connection, keys)
     among, values = _among(rows.values())
-    tried = "SELECT training_id, status FROM attempts INDEXED BY attempts_by_status WHERE"
-    failed = f"{tried} {among} AND status <> 'done' ORDER BY training_id, attempt"
-    statuses = dict(connection.execute(failed, values))
-    statuses.update(connection.execute(f"{tried} {among} AND status = 'done'", values))
+    tried = "SELECT training_id FROM attempts INDEXED BY attempts_by_status WHERE"
+    done = _rows(connection.execute(f"{tried} {among} AND status = 'done'", values))
+    failed = _rows(connection.execute(f"{tried} {among} AND status <> 'done'", values)) - done
     evaluated = {}
     for variant in variants:
         found = connection.execute(
@@ -43,7 +53,7 @@ def progress(
             f"WHERE variant = ? AND {among} AND test_accuracy IS NOT NULL",
             [variant, *values],
         )
-        evaluated[variant] = {int(row[0]) for row in found}
+        evaluated[variant] = _rows(found)
     refused: dict[int, set[int]] = {}
     for row, variant in connection.execute(
         "SELECT training_id, variant FROM evaluations INDEXED BY evaluations_refused "  # noqa: S608
@@ -51,7 +61,11 @@ def progress(
         values,
     ):
         refused.setdefault(variant, set()).add(row)
-    return Progress(rows, statuses, evaluated, refused)
+    return Progress(rows, done, failed, evaluated, refused)
+
+
+def _rows(found: sqlite3.Cursor) -> set[int]:
+    return {row[0] for row in found}
 
 
 PASSED_OVER = 4

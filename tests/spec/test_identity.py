@@ -121,7 +121,7 @@ def test_order_paths_and_the_data_folder_do_not_change_a_key(
 
 def test_machine_facts_have_no_way_into_a_key() -> None:
     machine = {field.name for field in fields(Settings)} - {"db", "data_dir"}
-    assert machine == {"device", "jobs", "threads"}
+    assert machine == {"device", "jobs", "threads", "gpus", "slots_per_gpu", "stack"}
     assert not machine & set(training_key.__kwdefaults__ or {})
     assert not machine & set(training_key.__annotations__)
 
