@@ -9,7 +9,7 @@ from bench.identity import ENGINE, Pattern, canonical, content_sha
 from bench.records import PlannedRefiners, RefinerChoice, TrainingSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from bench.api import DataInfo
     from bench.drawing import Artefact
@@ -93,8 +93,8 @@ class Cells:
         info: DataInfo,
         dataset: Named,
         method: tuple[str, str, dict[str, Any]],
-        labels: Iterable[str],
-        artefacts: Sequence[Artefact],
+        refiners: Iterable[str],
+        artefacts: Iterable[Artefact],
     ) -> list[TrainingSpec]:
         """The trainings of one cell, one a noise artefact.
 
@@ -102,8 +102,8 @@ class Cells:
             info: the prepared data set.
             dataset: as the suite names it.
             method: name, label and all parameters.
-            labels: of the refiners that this cell is evaluated under.
-            artefacts: labels to learn from, each with its seed; at least one.
+            refiners: labels of those that this cell is evaluated under.
+            artefacts: labels to learn from, each with its seed.
         """
         name, label, params = method
         plugin = self._registry.get("method", name)
@@ -125,20 +125,20 @@ class Cells:
             "backbone_source_sha": protocol["backbone"]["source"],
         }
         pattern = self._pattern(name, plugin.source_sha, params, info.fingerprint, protocol)
-        choices = self._choices(tuple(labels))
-        keys = pattern.shas([(artefact.sha, artefact.seed) for artefact in artefacts])
-        refiners = [PlannedRefiners(key, choices) for key in keys]
-        first = TrainingSpec(
-            key=keys[0],
-            noise=artefacts[0].noise,
-            seed=artefacts[0].seed,
-            refiners=refiners[0],
-            **shared,
-        )
-        return [
-            first.with_labels(key, artefact.noise, artefact.seed, asked)
-            for key, artefact, asked in zip(keys, artefacts, refiners, strict=True)
-        ]
+        choices = self._choices(tuple(refiners))
+        found = []
+        for artefact in artefacts:
+            key = pattern.sha(artefact.sha, artefact.seed)
+            found.append(
+                TrainingSpec(
+                    key=key,
+                    noise=artefact.noise,
+                    seed=artefact.seed,
+                    refiners=PlannedRefiners(key, choices),
+                    **shared,
+                )
+            )
+        return found
 
     def _choices(self, labels: tuple[str, ...]) -> tuple[RefinerChoice, ...]:
         """One tuple for all cells with the same refiners, so that it can be told by identity."""

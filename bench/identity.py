@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -48,20 +48,19 @@ class Pattern:
         parts = re.split(f"({'|'.join(map(re.escape, marks))})", text)
         self._text = "%s".join(part.replace("%", "%%") for part in parts[::2])
         self._order = [marks.index(mark) for mark in parts[1::2]]
+        self._in_order = self._order == list(range(len(leaves)))
 
-    def sha(self, *leaves: str | int) -> str:
+    def sha(self, *values: str | int) -> str:
         """``content_sha`` of the value with these leaves, in the order of their names."""
-        return self.shas([leaves])[0]
+        texts = tuple(map(_leaf, values))
+        if not self._in_order:
+            texts = tuple([texts[place] for place in self._order])
+        return hashlib.sha256((self._text % texts).encode()).hexdigest()
 
-    def shas(self, rows: Iterable[Sequence[str | int]]) -> list[str]:
-        """As ``sha``, for many."""
-        text, order, sha256 = self._text, self._order, hashlib.sha256
-        found = []
-        for row in rows:
-            texts = [encode_basestring_ascii(v) if isinstance(v, str) else int(v) for v in row]
-            whole = text % tuple([texts[place] for place in order])
-            found.append(sha256(whole.encode()).hexdigest())
-        return found
+
+def _leaf(value: str | int) -> str:
+    # The same as canonical(), and a tenth of its time.
+    return encode_basestring_ascii(value) if isinstance(value, str) else str(int(value))
 
 
 def axis_seed(axis: str, *parts: Any) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,22 +56,6 @@ class Plan:
     excluded: tuple[Excluded, ...]
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which would walk a growing plan again and again for nothing.
-
-    A plan of 100,000 trainings is half a million objects, none of them in a cycle.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-@_uncollected()
 def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
     """Cross the axes of a suite.
 

@@ -77,30 +77,30 @@ def sort_out(
         trainings: what the plan (after filters) asks for.
         redo: ``missing`` runs what was never tried, ``failed`` also what failed, ``all`` all.
     """
-    asked = [training.choices for training in trainings]
+    choices = {id(training.choices): training.choices for training in trainings}
     numbers = known_variants(connection)
     wanted = {
-        key: {numbers.get(variant_of(choice), UNKNOWN) for choice in choices}
-        for key, choices in {id(choices): choices for choices in asked}.items()
+        key: [numbers.get(variant_of(choice), UNKNOWN) for choice in asked]
+        for key, asked in choices.items()
     }
-    known = progress(
-        connection, [training.key for training in trainings], set().union(*wanted.values())
-    )
-    has_all = {
-        key: known.done.intersection(*(known.evaluated[v] for v in variants))
-        for key, variants in wanted.items()
-    }
+    variants = {number for asked in wanted.values() for number in asked}
+    known = progress(connection, [training.key for training in trainings], variants)
+    nothing: set[int] = set()
     done: list[TrainingSpec] = []
     run: list[TrainingSpec] = []
     failed: list[TrainingSpec] = []
-    for training, choices in zip(trainings, asked, strict=True):
+    for training in trainings:
         row = known.rows.get(training.key, UNKNOWN)
+        status = known.statuses.get(row, "missing")
+        lacking = [v for v in wanted[id(training.choices)] if row not in known.evaluated[v]]
         if redo == "all":
             run.append(training)
-        elif row in has_all[id(choices)]:
+        elif status == "done" and not lacking:
             done.append(training)
-        elif redo == "failed" or not known.was_tried(row, wanted[id(choices)]):
+        elif status == "missing" or redo == "failed":
             run.append(training)
+        elif status == "done" and any(row not in known.refused.get(v, nothing) for v in lacking):
+            run.append(training)  # the suite asks for a refiner that was never tried
         else:
             failed.append(training)
     return Todo(tuple(done), tuple(run), tuple(failed))

@@ -17,10 +17,9 @@ class FeatureSums:
     """``XᵀX``, ``XᵀY`` and column sums of blocks of rows, in float64.
 
     Memory is ``q² + q`` numbers and ``(q + C + 1) C`` for each label matrix, whatever the number of
-    rows. On a CPU only the upper panels of the Gram matrix, which is symmetric, are worked out, and
-    products with one-hot labels are sums by class: a third of the work. That is done where it gives
-    the very numbers that whole products do, which is where no panel has a ragged edge (BLAS sums
-    those in another order).
+    rows. Of the Gram matrix, which is symmetric, only the upper panels are worked out on a CPU,
+    together with ``XᵀY``: half the work. That is done where it gives the very numbers that whole
+    products do, which is where no panel has a ragged edge (BLAS sums those in another order).
     """
 
     def __init__(self, q: int, n_classes: int, device: torch.device | str = "cpu") -> None:
@@ -34,7 +33,8 @@ class FeatureSums:
         self._device = torch.device(device)
         self._classes = n_classes
         self._gram = self._zeros(q, q)
-        self._panels = self._device.type == "cpu" and q % PANEL == 0
+        whole_panels = q % PANEL == 0 and n_classes % 2 == 0
+        self._panels = self._device.type == "cpu" and whole_panels
         self._labels: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
         self.feature_sum = self._zeros(q)
         self.n = 0
@@ -54,23 +54,27 @@ class FeatureSums:
         self.n += len(x)
         self.feature_sum += x.sum(0)
         if self._panels:
-            for start in range(0, x.shape[1], PANEL):
-                columns = slice(start, start + PANEL)
-                self._gram[columns, start:] += x[:, columns].T @ x[:, start:]
+            self._add_panels(x, given)
         else:
             self._gram += x.T @ x
         for name, y in given.items():
             cross, total, gram = self._labels[name]
-            if self._panels and _is_one_hot(y):
-                classes = y.argmax(1)
-                cross += self._zeros(*cross.T.shape).index_add_(0, classes, x).T
-                counts = classes.bincount(minlength=self._classes)
-                total += counts
-                gram.diagonal().add_(counts)
-            else:
+            if not self._panels:
                 cross += x.T @ y
-                total += y.sum(0)
-                gram += y.T @ y
+            total += y.sum(0)
+            gram += y.T @ y
+
+    def _add_panels(self, x: Tensor, labels: Mapping[str, Tensor]) -> None:
+        """``XᵀX`` on and right of its diagonal panels, and every ``XᵀY`` with it."""
+        q, c = x.shape[1], self._classes
+        wide = torch.cat([x, *labels.values()], dim=1)
+        for start in range(0, q, PANEL):
+            columns = slice(start, start + PANEL)
+            found = wide[:, columns].T @ wide[:, start:]
+            self._gram[columns, start:] += found[:, : q - start]
+            for place, name in enumerate(labels):
+                left = q - start + place * c
+                self._labels[name][0][columns] += found[:, left : left + c]
 
     def gram(self) -> Tensor:
         """``XᵀX``, ``(q, q)``."""
@@ -94,9 +98,3 @@ class FeatureSums:
 
     def _zeros(self, *shape: int) -> Tensor:
         return torch.zeros(shape, dtype=torch.float64, device=self._device)
-
-
-def _is_one_hot(matrix: Tensor) -> bool:
-    """Whether every row is 1 in one place and 0 elsewhere."""
-    ones = matrix == 1
-    return bool((ones.sum(1) == 1).all()) and bool((ones | (matrix == 0)).all())

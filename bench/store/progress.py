@@ -15,26 +15,15 @@ class Progress:
 
     Attributes:
         rows: row ids of those that were planned before, by key.
-        done: row ids of those that were trained to their end.
-        failed: row ids of those that were tried and never were.
+        statuses: ``done``, or how the last attempt failed, by row id; those tried only.
         evaluated: variant -> row ids of trainings that have a result under it.
         refused: variant -> row ids of those where the refiner failed.
     """
 
     rows: dict[str, int]
-    done: set[int]
-    failed: set[int]
+    statuses: dict[int, str]
     evaluated: dict[int, set[int]]
     refused: dict[int, set[int]]
-
-    def was_tried(self, row: int, variants: Iterable[int]) -> bool:
-        """Whether a training failed, or was done and tried under each variant, maybe in vain."""
-        if row not in self.done:
-            return row in self.failed
-        return all(
-            row in self.evaluated[variant] or row in self.refused.get(variant, ())
-            for variant in variants
-        )
 
 
 def progress(
@@ -43,9 +32,10 @@ def progress(
     """State of trainings under some variants of refiners, read in a few passes over indexes."""
     rows = training_ids(connection, keys)
     among, values = _among(rows.values())
-    tried = "SELECT training_id FROM attempts INDEXED BY attempts_by_status WHERE"
-    done = _rows(connection.execute(f"{tried} {among} AND status = 'done'", values))
-    failed = _rows(connection.execute(f"{tried} {among} AND status <> 'done'", values)) - done
+    tried = "SELECT training_id, status FROM attempts INDEXED BY attempts_by_status WHERE"
+    failed = f"{tried} {among} AND status <> 'done' ORDER BY training_id, attempt"
+    statuses = dict(connection.execute(failed, values))
+    statuses.update(connection.execute(f"{tried} {among} AND status = 'done'", values))
     evaluated = {}
     for variant in variants:
         found = connection.execute(
@@ -53,7 +43,7 @@ def progress(
             f"WHERE variant = ? AND {among} AND test_accuracy IS NOT NULL",
             [variant, *values],
         )
-        evaluated[variant] = _rows(found)
+        evaluated[variant] = {int(row[0]) for row in found}
     refused: dict[int, set[int]] = {}
     for row, variant in connection.execute(
         "SELECT training_id, variant FROM evaluations INDEXED BY evaluations_refused "  # noqa: S608
@@ -61,11 +51,7 @@ def progress(
         values,
     ):
         refused.setdefault(variant, set()).add(row)
-    return Progress(rows, done, failed, evaluated, refused)
-
-
-def _rows(found: sqlite3.Cursor) -> set[int]:
-    return {row[0] for row in found}
+    return Progress(rows, statuses, evaluated, refused)
 
 
 PASSED_OVER = 4

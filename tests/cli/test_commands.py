@@ -61,6 +61,7 @@ def test_the_dashboard_asks_no_questions_before_it_starts(
     (command,) = started
     monkeypatch.setattr("sys.argv", command[command.index("dashboard") :])
     monkeypatch.setattr("streamlit.web.cli.main", lambda: started.append(list(sys.argv)))
+    monkeypatch.setattr("dashboard.ahead.Ahead.start", lambda self: None)
     serve()
     # Streamlit's first start of a user waits for an e-mail address otherwise.
     assert started[1][started[1].index("--server.showEmailPrompt") + 1] == "false"

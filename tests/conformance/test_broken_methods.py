@@ -151,7 +151,7 @@ def setup(self):
         draws = torch.Generator().manual_seed(0)
         for p in self.networks[0].parameters():
             p.copy_(torch.randn(p.shape, generator=draws) * 0.2)
-    inputs = self.run._normalise(self.run._inputs)
+    inputs = self.run._normalise(self.run._inputs[:])
     self.x, self.y = inputs.contiguous(), self.run.labels
 
 def train_epoch(self, epoch):

@@ -227,7 +227,11 @@ def test_a_run_of_two_workers_beats_advances_and_leaves_no_file(
     assert not last.stopped(datetime.now(UTC))
     assert [beat.share for beat in seen] == sorted(beat.share for beat in seen)
     assert last.share > first.share
-    assert all(len(beat.running) <= 3 for beat in seen)
+    # Seeds of one cell may be trained together: two slots hold six trainings at most.
+    names = [[row.key for row in beat.running] for beat in seen]
+    assert all(
+        len(now) == len(set(now)) <= beat.total for now, beat in zip(names, seen, strict=True)
+    )
     assert any(row.epoch for beat in seen for row in beat.running)
     assert {row.epochs for beat in seen for row in beat.running} == {6}
     process.communicate(timeout=240)
