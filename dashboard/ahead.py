@@ -16,8 +16,9 @@ log = logging.getLogger(__name__)
 MOST = 12
 """Rankings that are worked out ahead, at most."""
 
-QUIET_S = 0.2
-"""So long nobody has asked for a page, before something is worked out ahead."""
+QUIET_S = 1.0
+"""So long nobody has asked for a page, before something is worked out ahead: browsers fetch what
+belongs to a page after it was made."""
 
 
 def first_page(path: Path) -> None:

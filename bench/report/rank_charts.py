@@ -153,8 +153,9 @@ def critical_difference_chart(
                 tooltip=[alt.Tooltip("methods:N", title="not told apart")],
             )
         )
-    chart: Chart = alt.layer(*layers).properties(height=height, width="container")
-    chart = chart.configure_view(stroke=None)
+    # Given at once: properties() and configure_view() would each copy every layer.
+    config = alt.Config(view=alt.ViewConfig(stroke=None))
+    chart: Chart = alt.LayerChart(layer=layers, height=height, width="container", config=config)
     return chart
 
 
