@@ -173,9 +173,11 @@ def _redirect(path: Path) -> None:
 def _use_threads(threads: int) -> None:
     import torch
 
+    from bench.training.precision import same_bits_twice
+
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    same_bits_twice()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from bench.environment import environment
 from bench.protocol import Named, Protocol
 from bench.training.freed import keep_freed_memory
 from bench.training.optimise import build_optimiser
-from bench.training.precision import resolve
+from bench.training.precision import resolve, same_bits_twice
 from bench.training.session import Session
 
 N_CLASSES, SHAPE = 10, (3, 32, 32)
@@ -66,12 +67,24 @@ def session(
     )
 
 
+@contextmanager
+def as_in_a_worker() -> Iterator[None]:
+    """Only algorithms that give the same bits twice, as the engine's workers choose them."""
+    before = torch.are_deterministic_algorithms_enabled()
+    same_bits_twice()
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
 def our_epoch(trained: Session) -> float:
     """One pass of a method over its images as the engine makes it, without evaluation."""
-    trained.run.begin_epoch(EPOCH)
-    for network in trained.networks:
-        network.train()
-    return trained.method.train_epoch(EPOCH)
+    with as_in_a_worker():
+        trained.run.begin_epoch(EPOCH)
+        for network in trained.networks:
+            network.train()
+        return trained.method.train_epoch(EPOCH)
 
 
 class BareNetwork:
@@ -88,10 +101,11 @@ class BareNetwork:
 
     def __call__(self) -> None:
         """One pass over the batches."""
-        for x, y in self._batches:
-            self._optimiser.zero_grad(set_to_none=True)
-            F.cross_entropy(self._network(x), y).backward()
-            self._optimiser.step()
+        with as_in_a_worker():
+            for x, y in self._batches:
+                self._optimiser.zero_grad(set_to_none=True)
+                F.cross_entropy(self._network(x), y).backward()
+                self._optimiser.step()
 
 
 @dataclass

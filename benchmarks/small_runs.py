@@ -36,6 +36,7 @@ from bench.registry import Registry, discover
 from bench.spec import load_suite
 from bench.training.freed import keep_freed_memory
 from bench.training.optimise import build_optimiser
+from bench.training.precision import same_bits_twice
 from bench.training.session import Session
 from bench.training.stacked import Stack, why_not
 
@@ -54,7 +55,7 @@ def main() -> int:
     parser.add_argument("--no-run", action="store_true", help="leave out `make bench`")
     wanted = parser.parse_args()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    same_bits_twice()
     keep_freed_memory()
     return report(measures(wanted.epochs, wanted.repeats, run=not wanted.no_run))
 

@@ -121,11 +121,13 @@ def session(
     held_out: float = 0.1,
     train: Split | None = None,
     device: torch.device = CPU,
+    **protocol: Any,
 ) -> Session:
     """A training of ``method`` on the fixture, before its first epoch.
 
     ``wrong`` is the share of labels that are given wrong, ``held_out`` the share of samples kept
-    for noisy validation; ``train`` replaces the training images and their true labels.
+    for noisy validation; ``train`` replaces the training images and their true labels; ``protocol``
+    replaces what the training's protocol says.
     """
     train = train or images(N_TRAIN, seed=0)
     make = candidate_artefact if method.learns_from == "candidates" else artefact
@@ -133,13 +135,16 @@ def session(
         method=method,
         backbone=ProbeBackbone(),
         protocol=Protocol(
-            backbone=Named(name=ProbeBackbone.name),
-            epochs=1 if method.fits_at_once else epochs,
-            batch_size=32,
-            optimiser=Optimiser(lr=0.05),
-            augmentation=("crop",),
-            noisy_validation=held_out,
-            precision="fp32",
+            **{
+                "backbone": Named(name=ProbeBackbone.name),
+                "epochs": 1 if method.fits_at_once else epochs,
+                "batch_size": 32,
+                "optimiser": Optimiser(lr=0.05),
+                "augmentation": ("crop",),
+                "noisy_validation": held_out,
+                "precision": "fp32",
+                **protocol,
+            }
         ),
         info=data_info(),
         train=train,

@@ -33,6 +33,16 @@ def settle(resolved: str, device: torch.device) -> None:
         torch.backends.cudnn.allow_tf32 = resolved == "tf32"
 
 
+def same_bits_twice() -> None:
+    """Let this process use only algorithms that give the same bits twice, where torch has such.
+
+    Where it has none it warns. Memory that nobody has written to is not filled first, as torch
+    would: nothing here reads such memory, and each fill is one more kernel.
+    """
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
 def _fastest(device: torch.device) -> str:
     return "bf16" if _native_bf16(device) else "fp32"
 
