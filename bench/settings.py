@@ -11,6 +11,7 @@ from bench.errors import BenchError, nearest
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 RESIDENCE = ("auto", "always", "never")
+GRAPHS = ("auto", "never")
 
 
 @dataclass(frozen=True)
@@ -83,4 +84,15 @@ def residence() -> str:
     wanted = os.environ.get("LIPBENCH_RESIDENT", "auto")
     if wanted not in RESIDENCE:
         raise BenchError(f"unknown LIPBENCH_RESIDENT {wanted!r}{nearest(wanted, RESIDENCE)}")
+    return wanted
+
+
+def graphs() -> str:
+    """Whether networks on CUDA are replayed from captured graphs, from ``LIPBENCH_GRAPHS``.
+
+    The results are the same; what is captured holds its activations for as long as its network.
+    """
+    wanted = os.environ.get("LIPBENCH_GRAPHS", "auto")
+    if wanted not in GRAPHS:
+        raise BenchError(f"unknown LIPBENCH_GRAPHS {wanted!r}{nearest(wanted, GRAPHS)}")
     return wanted

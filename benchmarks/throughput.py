@@ -92,7 +92,7 @@ CPU_SIZES = {
     "preact-resnet18": Size(16, 2, 1, 3, warm_up=False),
     "resnet34": Size(16, 1, 1, 3, warm_up=False),
 }
-GPU_SIZE = Size(128, 100, 20, 5)
+GPU_SIZE = Size(128, 60, 15, 5)
 
 
 def measures(

@@ -15,7 +15,15 @@ from bench.api import KNOWLEDGE, Batch
 from bench.errors import KnowledgeError
 from bench.identity import axis_seed
 from bench.protocol import Protocol
-from bench.training.batches import Augmenter, Normaliser, index_batches, order, to_device
+from bench.training.batches import (
+    Augmenter,
+    Draws,
+    Normaliser,
+    in_groups,
+    index_batches,
+    order,
+    to_device,
+)
 from bench.training.network import ClassifierNetwork
 from bench.training.optimise import Trainer
 from bench.training.selected import Selected
@@ -128,10 +136,15 @@ class RunContext:
         draws = torch.Generator().manual_seed(axis_seed("augment", *self._axes, epoch, repeat))
         shuffle = axis_seed("order", *self._axes, epoch, repeat)
         batches = index_batches(order(self.n, shuffle), self.batch_size)
-        for index in self._inputs.ahead(batches):
-            x = self._normalise(self._augment(self._inputs[index], draws))
-            self.samples += len(index)
-            yield Batch(x, self.labels[index], index)
+        groups = list(in_groups(batches, self._inputs))
+        for group, rows in zip(groups, self._inputs.ahead(map(torch.cat, groups)), strict=True):
+            sizes = [len(index) for index in group]
+            shape = self._inputs.shape[1:]
+            chance = Draws.joined([self._augment.draw(n, shape, draws) for n in sizes])
+            x = self._normalise(self._augment.apply(self._inputs[rows], chance))
+            for part, index in zip(torch.split(x, sizes), torch.split(rows, sizes), strict=True):
+                self.samples += len(index)
+                yield Batch(part, self.labels[index], index)
 
     def shuffled(
         self, rows: Tensor, size: int | None = None, *, forever: bool = False

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import Backbone
+from bench.settings import graphs
 from bench.training.compiled import CompiledBody
+from bench.training.graphed import GraphedBody
 
 
 class ClassifierNetwork(nn.Module):
@@ -21,10 +23,15 @@ class ClassifierNetwork(nn.Module):
         self.head = nn.Linear(n_features, n_classes)
         self._bf16 = precision == "bf16"
         self._compiled: CompiledBody | None = None
+        self._graphed: GraphedBody | None = None
 
     def compile_body(self) -> None:
         """Let the body be compiled where that pays; on its device, before anything is run."""
         self._compiled = CompiledBody(self.body)
+
+    def capture_body(self) -> None:
+        """Let the body be replayed from CUDA graphs; on its device, before anything is run."""
+        self._graphed = GraphedBody(self.body)
 
     @property
     def is_compiled(self) -> bool:
@@ -34,7 +41,7 @@ class ClassifierNetwork(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Penultimate features ``(b, q)`` float32."""
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bf16):
-            found: Tensor = (self._compiled or self.body)(x)
+            found: Tensor = (self._compiled or self._graphed or self.body)(x)
         return found.float()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -62,4 +69,6 @@ def build_network(
     network = network.to(device).to(memory_format=layout)
     if compiled:
         network.compile_body()
+    elif device.type == "cuda" and torch.cuda.is_available() and graphs() == "auto":
+        network.capture_body()
     return network

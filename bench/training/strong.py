@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as tv
 
-from bench.training.batches import cutout, to_device
+from bench.training.batches import centres, cutout, to_device
 from bench.training.sources import Inputs
 
 LAYERS = 2
@@ -58,7 +58,7 @@ class StrongAugmenter:
             chosen = torch.randint(0, len(OPERATIONS), (len(x),), generator=draws)
             sign = 2 * torch.randint(0, 2, (len(x),), generator=draws) - 1
             x = augment(x, chosen, sign)
-        return cutout(x, draws, 0)
+        return cutout(x, centres(len(x), x.shape[2], x.shape[3], draws), 0)
 
 
 def augment(x: Tensor, chosen: Tensor, sign: Tensor) -> Tensor:
