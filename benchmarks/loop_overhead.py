@@ -12,13 +12,7 @@ Evaluation is no part of it. Its share is derived from what an image takes in tr
 evaluation, for the sizes of CIFAR with a tenth held out: 45,000 trained, 17,000 evaluated in
 batches of 1,024, once an epoch.
 
-What a GPU should give: a prediction, not measured. A batch of 128 has 393 kB of bytes, read and
-written four times, and 1.6 MB of floats, written twice: 5 MB, or 2 µs at 3 TB/s. About 25 kernels
-of 5 µs each are launched for it, 0.13 ms, and nothing of it waits for the device, so that launching
-overlaps with the kernels of the step before. PreAct-ResNet-18 keeps an H100 busy for 2 ms a batch
-in bfloat16: the overhead is 25 short kernels of 2 to 3 µs, about 3 %. The small CNN takes 0.1 ms,
-less than the launches of its own 120 kernels: 25 more are 15 to 20 % of a step, and the bars of two
-cores would be missed there, as they stand.
+What a GPU gave is in ``GPU.md``.
 """
 
 from __future__ import annotations

@@ -14,17 +14,8 @@ last row of a network is what the ratio for ``ce`` would be if our loop cost not
 network: no loop can do better with that network in that precision. A processor that multiplies
 no bfloat16 (AMX, AVX512-BF16) trains ours in float32 as theirs, and only the layout is gained.
 
-What a GPU should give: a prediction, not measured. PreAct-ResNet-18 takes 3.3 GFLOP an image
-(forward 0.56 G multiply-adds, backward twice that) and moves about 0.56 M activations some twelve
-times. On an H100, bfloat16 at 35 % of 990 TFLOP/s and 13 MB at 3 TB/s are 14 µs an image, 70,000
-images/s; float32 in NCHW through TF32 at 30 % of 495 TFLOP/s and 27 MB are 31 µs, 32,000 images/s.
-PIL and the transforms take 0.1 to 0.2 ms an image and core, and one process has to collect
-what five to eight workers send: 15,000 to 30,000 images/s, which is what theirs gets. So 2.3 to 4.5
-times for PreAct-ResNet-18. The small CNN has 0.06 GFLOP and 1.4 MB an image: 0.1 ms a batch of 128,
-less than its 120 kernel launches of about 5 µs; 150,000 to 200,000 images/s, 5 to 10 times.
-ResNet-34 has twice the arithmetic of PreAct-ResNet-18, 35,000 against 16,000 images/s and little
-waiting for the loader: 2 to 2.5 times. DivideMix is nine tenths network: near the ratio of the
-networks alone, 2.2 times, and more on the small CNN, whose loader makes six views an image.
+What a GPU gave, and where it fell short of what was predicted, is in ``GPU.md``: a host that starts
+kernels slowly is the limit, not arithmetic or bytes, and captured graphs lift it.
 """
 
 from __future__ import annotations

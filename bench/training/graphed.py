@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.func import functional_call
 from torch.nn import Parameter
 
 log = logging.getLogger(__name__)
@@ -183,6 +184,10 @@ class _Replayed(torch.autograd.Function):
 class CudaCapture:
     """The passes of a body over one batch, as two CUDA graphs.
 
+    They are recorded with leaves that share the parameters' memory: autograd's nodes of the
+    parameters themselves may still belong to the step before, which is on another stream, and that
+    would spoil the recording.
+
     Args:
         body: on a CUDA device.
         parameters: whose gradients are wanted, where gradients are enabled.
@@ -193,7 +198,7 @@ class CudaCapture:
     """
 
     def __init__(self, body: nn.Module, parameters: Sequence[Parameter], x: Tensor) -> None:
-        self._body, self._parameters = body, tuple(parameters)
+        self._body, self._leaves = body, leaves_of(body, parameters)
         self._gradients = torch.is_grad_enabled()
         self._x = x.detach().clone()
         self._stream = torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]
@@ -215,22 +220,26 @@ class CudaCapture:
             if not all(map(torch.equal, expected, found)):
                 raise RuntimeError("captured graphs give other bits than the network itself")
 
+    def _features_of(self, x: Tensor) -> Tensor:
+        with _uncached():
+            found: Tensor = functional_call(self._body, self._leaves, (x,))
+        return found
+
     def _pass(self, gradient: Callable[[Tensor], Tensor]) -> list[Tensor]:
         """Features, and gradients where they are enabled."""
-        with _uncached():
-            features = self._body(self._x)
+        features = self._features_of(self._x)
         if not self._gradients:
             return [features]
         return [features.detach(), *self._gradients_of(features, gradient(features.detach()))]
 
     def _gradients_of(self, features: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
-        return torch.autograd.grad(features, self._parameters, gradient)
+        return torch.autograd.grad(features, list(self._leaves.values()), gradient)
 
     def _record(self) -> None:
         forward = torch.cuda.CUDAGraph()
         how: dict[str, Any] = {"stream": self._stream, "capture_error_mode": "thread_local"}
-        with torch.cuda.graph(forward, **how), _uncached():
-            features = self._body(self._x)
+        with torch.cuda.graph(forward, **how):
+            features = self._features_of(self._x)
         self._forward, self._features = forward, features.detach()
         if not self._gradients:
             return
@@ -271,11 +280,23 @@ def _uncached() -> Iterator[None]:
         yield
 
 
+def leaves_of(body: nn.Module, parameters: Sequence[Parameter]) -> dict[str, Tensor]:
+    """Leaves of autograd in the memory of some of a body's parameters, by their names."""
+    wanted = {id(p) for p in parameters}
+    return {
+        name: p.detach().requires_grad_() for name, p in body.named_parameters() if id(p) in wanted
+    }
+
+
 @contextmanager
 def _left_as_it_was(body: nn.Module, device: torch.device) -> Iterator[Callable[[], None]]:
-    """Running figures and draws as they were, at the end and whenever what is given is called."""
+    """Running figures and draws as they were, at the end and whenever what is given is called.
+
+    A capture that fails leaves torch on its stream, and the generator as if it still recorded.
+    """
     buffers = list(body.buffers())
     values, draws = [b.clone() for b in buffers], torch.cuda.get_rng_state(device)
+    stream = torch.cuda.current_stream(device)
 
     def again() -> None:
         with torch.no_grad():
@@ -285,5 +306,10 @@ def _left_as_it_was(body: nn.Module, device: torch.device) -> Iterator[Callable[
 
     try:
         yield again
+    except BaseException:
+        torch.cuda.set_stream(stream)
+        generator = torch.cuda.default_generators[stream.device_index]
+        generator.graphsafe_set_state(generator.clone_state())
+        raise
     finally:
         again()

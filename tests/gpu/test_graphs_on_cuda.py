@@ -33,6 +33,7 @@ def test_a_training_with_graphs_equals_one_without(
     method: str, precision: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = {"precision": precision, "epochs": 3}
+    monkeypatch.setenv("LIPBENCH_GRAPHS", "auto")
     graphed = records(session(registry, method, **said))
     monkeypatch.setenv("LIPBENCH_GRAPHS", "never")
     assert graphed == records(session(registry, method, **said))
@@ -41,8 +42,9 @@ def test_a_training_with_graphs_equals_one_without(
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("method", ["ce", "elr", "co-teaching", "dividemix"])
 def test_the_steps_of_a_training_are_replayed(
-    method: str, precision: str, registry: Registry
+    method: str, precision: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LIPBENCH_GRAPHS", "auto")
     found = session(registry, method, precision=precision, epochs=3)
     records(found)
     for network in found.networks:
@@ -55,6 +57,7 @@ def test_the_steps_of_a_training_are_replayed(
 def test_dropout_draws_the_same_from_a_graph(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LIPBENCH_GRAPHS", "auto")
     found = session(registry, "ce", epochs=3)
     dropped = [m for m in found.networks[0].modules() if isinstance(m, torch.nn.Dropout)]
     assert dropped

@@ -16,14 +16,14 @@ from torch.func import functional_call
 from torch.nn import Parameter
 
 from bench.training import graphed
-from bench.training.graphed import SETTLED, GraphedBody
+from bench.training.graphed import SETTLED, GraphedBody, leaves_of
 
 
 class Played:
     """Writes every result to where its last one lay, as a captured graph does."""
 
     def __init__(self, body: nn.Module, parameters: Sequence[Parameter], x: Tensor) -> None:
-        self._body, self._parameters = body, parameters
+        self._body, self._leaves = body, leaves_of(body, parameters)
         self._x = x.detach().clone()
         with torch.no_grad():
             self._features = body(x).clone()
@@ -41,7 +41,8 @@ class Played:
     def backward(self, gradient: Tensor) -> list[Tensor]:
         """Of the latest batch."""
         with torch.enable_grad():
-            found = torch.autograd.grad(self._body(self._x), list(self._parameters), gradient)
+            features = functional_call(self._body, self._leaves, (self._x,))
+            found = torch.autograd.grad(features, list(self._leaves.values()), gradient)
         for place, value in zip(self._gradients, found, strict=True):
             place.copy_(value)
         return self._gradients
@@ -200,3 +201,15 @@ def test_a_copy_of_a_network_is_captured_by_itself(settled: GraphedBody, plain: 
     other = copy.deepcopy(settled)
     assert other.captures == 0
     assert torch.equal(other(batch(1)), plain(batch(1)))
+
+
+def test_an_optimiser_step_is_seen_by_a_capture(settled: GraphedBody, plain: nn.Module) -> None:
+    optimiser = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9)
+    twin = copy.deepcopy(plain)
+    other = torch.optim.SGD(twin.parameters(), lr=0.1, momentum=0.9)
+    for seed in range(4):
+        for network, of, step in ((settled, plain, optimiser), (twin, twin, other)):
+            of.zero_grad()
+            network(batch(seed)).square().sum().backward()
+            step.step()
+    assert all(map(torch.equal, plain.parameters(), twin.parameters()))
