@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from dashboard.data import OFF, Board, Ranking, boards
 
 log = logging.getLogger(__name__)
 
-MOST = 12
+MOST = 64
 """Rankings that are worked out ahead, at most."""
 
 QUIET_S = 1.0
@@ -42,11 +42,18 @@ def _work_out(board: Board, ranking: Ranking) -> None:
     board.strengths(ranking)
 
 
+Work = Callable[[Board, Ranking], None]
+
+
+def _nothing(board: Board, ranking: Ranking) -> None:
+    """No more than ranks and strengths."""
+
+
 class Ahead:
     """Works out rankings that are asked for next, one at a time, while no page is being made."""
 
     def __init__(self) -> None:
-        self._wanted: tuple[Board, list[Ranking]] | None = None
+        self._wanted: tuple[Board, list[Ranking], Work] | None = None
         self._changed = threading.Condition()
         self._pages = 0
         self._last_page = time.monotonic()
@@ -70,22 +77,23 @@ class Ahead:
                 self._last_page = time.monotonic()
                 self._changed.notify_all()
 
-    def wish(self, board: Board, rankings: list[Ranking]) -> None:
-        """What may be asked for next; replaces what was wished before."""
+    def wish(self, board: Board, rankings: list[Ranking], also: Work = _nothing) -> None:
+        """What may be asked for next, and what to do of each beside; replaces earlier wishes."""
         if self._is_running:
             with self._changed:
-                self._wanted = board, rankings[:MOST]
+                self._wanted = board, rankings[:MOST], also
                 self._changed.notify_all()
 
     def _serve(self) -> None:
         while True:
-            board, ranking = self._next()
+            board, ranking, also = self._next()
             try:
                 _work_out(board, ranking)
+                also(board, ranking)
             except Exception as error:  # who asks for it is told; here nobody has asked yet
                 log.debug("%s of %s: %s", ranking, board.name, error)
 
-    def _next(self) -> tuple[Board, Ranking]:
+    def _next(self) -> tuple[Board, Ranking, Work]:
         with self._changed:
             while True:
                 quiet_s = time.monotonic() - self._last_page
@@ -94,7 +102,8 @@ class Ahead:
                 elif quiet_s < QUIET_S:
                     self._changed.wait(QUIET_S - quiet_s)
                 else:
-                    return self._wanted[0], self._wanted[1].pop(0)
+                    board, rankings, also = self._wanted
+                    return board, rankings.pop(0), also
 
 
 AHEAD = Ahead()

@@ -51,11 +51,12 @@ def writer_of(board: Board) -> Writer | None:
 
 def show(board: Board) -> None:
     """The section; nothing where no run is on."""
-    going = _is_going(board)
+    going = is_going(board)
     st.fragment(_section, run_every=EVERY_S if going else None)(board, going)
 
 
-def _is_going(board: Board) -> bool:
+def is_going(board: Board) -> bool:
+    """Whether a run fills the database now."""
     beat = _beat(board)
     return writer_of(board) is not None if beat is None else not beat.stopped(datetime.now(UTC))
 
@@ -68,7 +69,7 @@ def _section(board: Board, was_going: bool) -> None:
     """Drawn again every few seconds while a run is on; the whole page when it ends."""
     now = datetime.now(UTC)
     beat, writer = _beat(board), writer_of(board)
-    if was_going and not _is_going(board):
+    if was_going and not is_going(board):
         st.rerun()
     if beat is None:
         if writer is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pandas as pd
@@ -92,7 +93,21 @@ def _differences(table: pd.DataFrame) -> _Critical:
     return _Critical(average.sort_values(kind="stable"), difference, groups)
 
 
-@kept(64)
+def ahead(ink: Ink) -> Callable[[Board, Ranking], None]:
+    """What puts the chart that a reader meets first together before anybody asks."""
+
+    def work(board: Board, ranking: Ranking) -> None:
+        if _can_differ(board.standing(ranking).ranks):
+            _critical_chart(board.snapshot, ranking, ink)
+
+    return work
+
+
+def _can_differ(table: pd.DataFrame) -> bool:
+    return table.shape[1] >= 2 and not table.empty
+
+
+@kept(128)
 def _critical_chart(snapshot: Snapshot, ranking: Ranking, ink: Ink) -> Chart:
     """Its many layers take longer to put together than the ranks."""
     found = _differences(standing_of(snapshot, ranking).ranks)
@@ -101,7 +116,7 @@ def _critical_chart(snapshot: Snapshot, ranking: Ranking, ink: Ink) -> Chart:
 
 def _critical(board: Board, ranking: Ranking) -> None:
     table = board.standing(ranking).ranks
-    if table.shape[1] < 2 or table.empty:
+    if not _can_differ(table):
         st.caption("Two ranked methods or more are needed for this.")
         return
     found = _differences(table)
@@ -160,7 +175,7 @@ def _pairs(table: pd.DataFrame) -> None:
 
 def _strength(board: Board, ranking: Ranking) -> None:
     table = board.standing(ranking).ranks
-    if table.shape[1] < 2 or table.empty:
+    if not _can_differ(table):
         st.caption("Two ranked methods or more are needed for this.")
         return
     found = board.strengths(ranking)
@@ -178,7 +193,7 @@ def _strength(board: Board, ranking: Ranking) -> None:
 
 
 def _wins(table: pd.DataFrame) -> None:
-    if table.shape[1] < 2 or table.empty:
+    if not _can_differ(table):
         st.caption("Two ranked methods or more are needed for this.")
         return
     order = ranks.average_ranks(table).sort_values(kind="stable").index

@@ -130,7 +130,7 @@ def _unfinished(snapshot: Snapshot) -> pd.DataFrame:
         return scores.unfinished(connection, snapshot.board, snapshot.read(scores.members))
 
 
-@kept(64)
+@kept(128)
 def standing_of(snapshot: Snapshot, ranking: Ranking) -> Standing:
     """Who ranks where, among the cells that are wanted."""
     return make_standing(
@@ -143,7 +143,7 @@ def standing_of(snapshot: Snapshot, ranking: Ranking) -> Standing:
     )
 
 
-@kept(64)
+@kept(128)
 def strengths_of(snapshot: Snapshot, ranking: Ranking) -> pd.DataFrame:
     """Bradley-Terry strengths of a standing: their bootstrap takes a moment."""
     return strengths(standing_of(snapshot, ranking).ranks)

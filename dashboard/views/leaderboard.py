@@ -10,9 +10,9 @@ import streamlit as st
 from bench.stats.costs import costs_of
 from bench.stats.frame import BLOCK
 from bench.stats.remarks import remarks
-from dashboard import rankings, states
+from dashboard import live, rankings, states
 from dashboard.ahead import AHEAD
-from dashboard.controls import choose
+from dashboard.controls import choose, ink
 from dashboard.data import ALL_CELLS, COMMON_CELLS, HEADLINE, OFF, ORACLE, Board, Ranking
 from dashboard.exports import Shown, show_table
 from dashboard.filters import Filtered, choose_cells
@@ -85,8 +85,21 @@ def show(board: Board) -> None:
         states.failures(board)
     states.refused(board)
     states.left_out(board.excluded())
+    if not live.is_going(board):  # whose processors a run needs more
+        AHEAD.wish(board, _asked_next(board, chosen, filtered.wanted), rankings.ahead(ink()))
+
+
+def _asked_next(board: Board, chosen: Chosen, wanted: Wanted) -> list[Ranking]:
+    """Rankings one click away: other refiners, and the first choice in a filter."""
     others = [replace(chosen, refiner=name) for name in board.refiners() if name != chosen.refiner]
-    AHEAD.wish(board, [other.ranking(filtered.wanted) for other in others])
+    found = [other.ranking(wanted) for other in others]
+    if wanted.is_everything:
+        cells = board.cells()
+        noises, datasets = (list(cells[axis].cat.categories) for axis in ("noise", "dataset"))
+        parts = [Wanted(noises=(name,)) for name in noises if len(noises) > 1]
+        parts += [Wanted(datasets=(name,)) for name in datasets if len(datasets) > 1]
+        found += [chosen.ranking(part) for part in parts]
+    return found
 
 
 @dataclass(frozen=True)
