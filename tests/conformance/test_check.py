@@ -14,7 +14,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli import application
 from bench.conformance import check_plugin
 from bench.conformance.fixture import global_generators
 from bench.errors import PluginError
@@ -78,7 +78,7 @@ def test_global_generators_and_threads_are_left_as_they_were(registry: Registry)
 
 
 def test_command_prints_the_table_and_the_next_command() -> None:
-    ended = CliRunner().invoke(app, ["check", "recentre"])
+    ended = CliRunner().invoke(application([]), ["check", "recentre"])
     assert ended.exit_code == 0
     assert ended.output.count("✓") == len(check_names("refiner", "recentre"))
     assert "python -m bench run recentre.yaml --budget smoke" in ended.output.splitlines()[-1]
@@ -92,7 +92,7 @@ def check_names(kind: str, name: str) -> list[str]:
 def test_command_fails_with_the_place_and_the_command_to_repeat(tmp_path: Path) -> None:
     path = tmp_path / "negative.py"
     path.write_text(FAILING)
-    ended = CliRunner().invoke(app, ["check", str(path)], env={"COLUMNS": "300"})
+    ended = CliRunner().invoke(application([]), ["check", str(path)], env={"COLUMNS": "300"})
     assert ended.exit_code == 1
     assert f"{path}:8: cost is 0.0" in ended.output
     assert ended.output.splitlines()[-1].startswith("2 failed.")
@@ -102,7 +102,7 @@ def test_command_fails_with_the_place_and_the_command_to_repeat(tmp_path: Path) 
 def test_command_gives_json(tmp_path: Path) -> None:
     path = tmp_path / "negative.py"
     path.write_text(FAILING)
-    ended = CliRunner().invoke(app, ["check", str(path), "--json"])
+    ended = CliRunner().invoke(application([]), ["check", str(path), "--json"])
     rows = json.loads(ended.stdout)
     assert {row["name"] for row in rows if not row["ok"]} == {"declarations", "learns clean labels"}
     assert {(row["kind"], row["plugin"]) for row in rows} == {("method", "negative")}
@@ -126,7 +126,7 @@ def test_file_that_cannot_be_imported_is_one_failed_check(tmp_path: Path) -> Non
     ],
 )
 def test_target_that_is_no_plugin_is_refused(target: str, words: str) -> None:
-    error = CliRunner().invoke(app, ["check", target]).exception
+    error = CliRunner().invoke(application([]), ["check", target]).exception
     assert isinstance(error, PluginError)
     assert words in str(error)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli import application
 from bench.conformance import check_plugin
 from bench.errors import BenchError
 from bench.registry import KINDS, Registry, discover
@@ -131,7 +131,7 @@ def test_code_of_the_bench_is_never_overwritten(registry: Registry) -> None:
 
 
 def test_command_writes_and_prints_three_commands(tmp_path: Path) -> None:
-    ended = CliRunner().invoke(app, ["new", "method", "MyLoss", "--folder", str(tmp_path)])
+    ended = CliRunner().invoke(application([]), ["new", "method", "MyLoss", "--folder", str(tmp_path)])
     assert ended.exit_code == 0
     path = tmp_path / "my_loss.py"
     commands = ended.output.splitlines()[1:]
@@ -146,13 +146,13 @@ def test_command_writes_and_prints_three_commands(tmp_path: Path) -> None:
 
 def test_command_refuses_to_overwrite_and_force_writes_anew(tmp_path: Path) -> None:
     command = ["new", "method", "mine", "--folder", str(tmp_path)]
-    assert CliRunner().invoke(app, command).exit_code == 0
+    assert CliRunner().invoke(application([]), command).exit_code == 0
     path = tmp_path / "mine.py"
     before = path.read_text()
-    again = CliRunner().invoke(app, [*command, "--level", "state"])
+    again = CliRunner().invoke(application([]), [*command, "--level", "state"])
     assert isinstance(again.exception, BenchError)
     assert "--force overwrites it" in str(again.exception)
     assert path.read_text() == before
-    forced = CliRunner().invoke(app, [*command, "--level", "state", "--force"])
+    forced = CliRunner().invoke(application([]), [*command, "--level", "state", "--force"])
     assert forced.exit_code == 0
     assert list(discover([path]).get("method", "mine").parameters) == ["beta"]

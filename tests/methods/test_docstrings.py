@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli import application
 from bench.plugin_info import PluginInfo
 from bench.registry import Registry, discover
 
@@ -94,7 +94,7 @@ def test_what_a_method_uses_is_named(info: PluginInfo, registry: Registry) -> No
 
 
 def test_the_list_gives_family_paper_knowledge_and_cost_of_every_method() -> None:
-    ended = CliRunner().invoke(app, ["list", "methods", "--json"])
+    ended = CliRunner().invoke(application([]), ["list", "methods", "--json"])
     listed = {row["name"]: row for row in json.loads(ended.stdout)}
     for info in shipped():
         row = listed[info.name]

@@ -10,7 +10,7 @@ import pytest
 from sqlite_utils import Database
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli import application
 from bench.records import EpochRecord, Outcome
 from bench.store import writer
 from bench.store.database import open_writer
@@ -86,7 +86,7 @@ def test_a_training_is_shown_with_its_selection_only_where_it_has_one(old: Path,
         pass
     wide = {"COLUMNS": "160"}
     without, having = (
-        CliRunner().invoke(app, ["show", "key", "--db", str(path)], env=wide) for path in (old, new)
+        CliRunner().invoke(application([]), ["show", "key", "--db", str(path)], env=wide) for path in (old, new)
     )
     assert (without.exit_code, having.exit_code) == (0, 0)
     assert "precision" not in without.output.partition("Epochs")[2]
