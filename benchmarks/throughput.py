@@ -9,10 +9,11 @@ when the clock starts. Peak memory is of our loop; workers of the other are proc
 Batches of the large networks are small on a CPU, so that a step takes a second and not ten. Images
 are random bytes; half of them count as trusted in DivideMix.
 
-Bars: 3.0 times for ``ce`` on the small CNN and on PreAct-ResNet-18, 2.5 times for the others. The
-last row of a network is what the ratio for ``ce`` would be if our loop cost nothing beside its
-network: no loop can do better with that network in that precision. A processor that multiplies
-no bfloat16 (AMX, AVX512-BF16) trains ours in float32 as theirs, and only the layout is gained.
+Bars: 3.0 times for ``ce`` on the small CNN and on PreAct-ResNet-18, 2.5 times for the others, where
+bfloat16 is multiplied natively (a GPU, AMX, AVX512-BF16). A processor that does not trains ours in
+float32 as theirs, and only the layout and the loader are gained; the last row of a network says
+what the ratio for ``ce`` would be if our loop cost nothing beside its network. No loop can do
+better with that network in that precision, so that the bar is a share of that there: 0.85.
 
 What a GPU gave, and where it fell short of what was predicted, is in ``GPU.md``: a host that starts
 kernels slowly is the limit, not arithmetic or bytes, and captured graphs lift it.
@@ -55,6 +56,7 @@ METHODS: dict[str, Callable[[], Method]] = {
     "co-teaching": CoTeaching,
     "dividemix": DivideMix,
 }
+NETWORK_SHARE_BAR = 0.85
 BARS = {("small-cnn", "ce"): 3.0, ("preact-resnet18", "ce"): 3.0}
 OTHERS_BAR = 2.5
 
@@ -80,7 +82,7 @@ class Size:
 
 CPU_SIZES = {
     "small-cnn": Size(128, 8, 2, 5),
-    "preact-resnet18": Size(16, 2, 1, 3, warm_up=False),
+    "preact-resnet18": Size(16, 2, 1, 5),
     "resnet34": Size(16, 1, 1, 3, warm_up=False),
 }
 GPU_SIZE = Size(128, 60, 15, 5)
@@ -121,7 +123,7 @@ def compared(
         f"{backbone}, `{method}`: our images/s over the field's loop",
         ratio(found, "field", "ours"),
         "x",
-        at_least=BARS.get((backbone, method), OTHERS_BAR),
+        at_least=BARS.get((backbone, method), OTHERS_BAR) if ours.precision == "bf16" else None,
         peak_mib=runs["ours"].peak_mib,
         note=f"{spread(rates['ours'])} against {spread(rates['field'])} images/s; batches of "
         f"{batch}, {n} images, {repeats} times, {ours.precision}; the field's "
@@ -135,6 +137,13 @@ def compared(
             peak_mib=runs["bare"].peak_mib,
             note=f"{statistics.median(rates['bare']):.4g} images/s of forward, backward and "
             f"optimiser step alone, {ours.precision}, channels last",
+        )
+        yield Measure(
+            f"{backbone}, `ce`: our images/s over those of its network alone",
+            ratio(found, "bare", "ours"),
+            "x",
+            at_least=NETWORK_SHARE_BAR,
+            note=f"{spread(rates['ours'])} images/s",
         )
 
 
