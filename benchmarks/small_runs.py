@@ -8,8 +8,8 @@ one; refiners and the start of workers are left out, which only makes the ratio 
 ``torch.func.vmap`` over ``functional_call``, which gives other bits than one by one, on the steps
 alone. Last, what ``make bench`` does from an empty database with two slots.
 
-Bars: 2.0 times for the suite, and 150 s for ``make bench`` on two cores. The first is missed where a
-step is mostly arithmetic: a processor without AVX512 spends half of it in convolutions.
+Bars: 2.0 times for the suite, and 150 s for ``make bench`` on two cores. The first is missed where
+a step is mostly arithmetic: a processor without AVX512 spends half of it in convolutions.
 """
 
 from __future__ import annotations

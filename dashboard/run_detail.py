@@ -60,6 +60,12 @@ def _header(run: Run) -> None:
         return
     if attempt["error"]:
         st.error(plain(attempt["error"]), icon=":material/error:")
+    if run.details["conflicts"]:
+        st.warning(
+            "Another machine had other results for this training; these are ours. Both are listed "
+            "by `python -m bench db conflicts`.",
+            icon=":material/difference:",
+        )
     with states.guarded("figures"), st.container(horizontal=True, gap="medium"):
         for label, value, help in _figures(run):
             st.metric(label, value, help=help, width=140)

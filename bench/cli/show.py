@@ -43,7 +43,16 @@ def show(
     if as_json:
         typer.echo(json.dumps(details, indent=1))
         return
-    _print(details, terminal())
+    console = terminal()
+    _print(details, console)
+    if details["conflicts"]:
+        console.print(
+            f"Another machine had other results for this training; these are ours. Both are in: "
+            f"python -m bench db conflicts --db {db}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _print(details: dict[str, Any], console: Console) -> None:

@@ -49,6 +49,9 @@ def training_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]
             row_id,
         ),
         "spectra": _spectra(connection, row_id),
+        "conflicts": connection.execute(
+            "SELECT count(*) FROM conflicts WHERE training_id = ?", [row_id]
+        ).fetchone()[0],
     }
 
 

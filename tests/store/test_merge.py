@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -194,6 +195,28 @@ def test_both_sides_of_a_conflict_keep_their_provenance(make: MakeDatabase) -> N
     assert [epoch["test_accuracy"] for epoch in conflict.record["epochs"]] == [
         row[0] for row in stored
     ]
+
+
+def test_show_says_that_another_machine_had_other_results(
+    make: MakeDatabase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bench.cli import main
+
+    ours, theirs = make(here), make(other_result)
+    merged(ours, theirs)
+    (conflict,) = kept(ours)
+
+    def shown(key: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["bench", "show", key, "--db", str(ours)])
+        assert main() == 0
+        return " ".join(capsys.readouterr().out.split())
+
+    with closing(open_reader(ours)) as connection:
+        sql = "SELECT training_key FROM trainings WHERE training_key != ?"
+        (other,) = connection.execute(sql, [conflict.training_key]).fetchone()
+    said = "Another machine had other results for this training"
+    assert said in shown(conflict.training_key)
+    assert said not in shown(other)
 
 
 def test_either_side_may_take_in_the_other(make: MakeDatabase) -> None:

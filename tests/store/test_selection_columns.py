@@ -86,7 +86,8 @@ def test_a_training_is_shown_with_its_selection_only_where_it_has_one(old: Path,
         pass
     wide = {"COLUMNS": "160"}
     without, having = (
-        CliRunner().invoke(application([]), ["show", "key", "--db", str(path)], env=wide) for path in (old, new)
+        CliRunner().invoke(application([]), ["show", "key", "--db", str(path)], env=wide)
+        for path in (old, new)
     )
     assert (without.exit_code, having.exit_code) == (0, 0)
     assert "precision" not in without.output.partition("Epochs")[2]
