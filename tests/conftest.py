@@ -29,7 +29,7 @@ def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests neither read nor write the user's plugin catalogue or settings."""
     patch = pytest.MonkeyPatch()
     patch.setenv("LIPBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-    for name in ("DB", "DATA_DIR", "DEVICE", "JOBS", "PLUGINS", "RESIDENT"):
+    for name in ("DB", "DATA_DIR", "DEVICE", "JOBS", "PLUGINS", "RESIDENT", "GRAPHS"):
         patch.delenv(f"LIPBENCH_{name}", raising=False)
 
 
