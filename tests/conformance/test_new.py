@@ -131,7 +131,9 @@ def test_code_of_the_bench_is_never_overwritten(registry: Registry) -> None:
 
 
 def test_command_writes_and_prints_three_commands(tmp_path: Path) -> None:
-    ended = CliRunner().invoke(application([]), ["new", "method", "MyLoss", "--folder", str(tmp_path)])
+    ended = CliRunner().invoke(
+        application([]), ["new", "method", "MyLoss", "--folder", str(tmp_path)]
+    )
     assert ended.exit_code == 0
     path = tmp_path / "my_loss.py"
     commands = ended.output.splitlines()[1:]
