@@ -11,6 +11,7 @@ network after the other (``benchmarks/small_runs.py``).
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -110,7 +111,7 @@ def stack_of(parts: Sequence[Tensor]) -> Tensor:
     return stack
 
 
-class _Stacked(nn.Module):
+class _Stacked(nn.Module, ABC):
     """A layer that finds out for each shape of its input which of its variants is exact."""
 
     def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None) -> None:
@@ -119,8 +120,9 @@ class _Stacked(nn.Module):
         self._n = len(weight)
         self._chosen: dict[Any, Variant] = {}
 
+    @abstractmethod
     def _variants(self) -> Sequence[Variant]:
-        raise NotImplementedError
+        """Ways to apply the layers; the last calls each seed's own."""
 
     def _best(self, x: Tensor) -> Tensor:
         key = (x.shape, x.requires_grad, torch.is_grad_enabled())
