@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -57,6 +57,15 @@ def start_afresh() -> None:
     torch.compiler.reset()
 
 
+def has_its_own(body: nn.Module, buffers: Sequence[Tensor]) -> bool:
+    """Whether parameters and buffers are the body's, and not lent for the moment.
+
+    ``torch.func.functional_call`` lends a body other ones, for gradients of gradients.
+    """
+    own = all(a is b for a, b in zip(body.buffers(), buffers, strict=True))
+    return own and all(isinstance(p, Parameter) for p in body.parameters())
+
+
 class Size(NamedTuple):
     """What a body is compiled for."""
 
@@ -101,7 +110,7 @@ class CompiledBody:
         """Features of a batch, as the body gives them to within rounding."""
         size = Size(len(x), self._body.training, torch.is_grad_enabled())
         self._calls[size] += 1
-        if self._failed or self._borrowed():
+        if self._failed or not has_its_own(self._body, self._buffers):
             return self._as_it_is(x)
         if size in self.sizes:
             return self._kept(self._compiled(x))
@@ -120,11 +129,6 @@ class CompiledBody:
         """Whether a batch size comes often enough to compile for it."""
         alike = sum(n for other, n in self._calls.items() if other[1:] == size[1:])
         return self._calls[size] >= SETTLED and self._calls[size] >= SHARE * alike
-
-    def _borrowed(self) -> bool:
-        """Whether the body's parameters or buffers are for the moment those of somebody else."""
-        own = all(a is b for a, b in zip(self._body.buffers(), self._buffers, strict=True))
-        return not own or not all(isinstance(p, Parameter) for p in self._body.parameters())
 
     def _as_it_is(self, x: Tensor) -> Tensor:
         found: Tensor = self._body(x)

@@ -24,6 +24,8 @@ from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 from torch.nn import Parameter
 
+from bench.training.compiled import has_its_own
+
 log = logging.getLogger(__name__)
 
 SETTLED = 16
@@ -141,12 +143,8 @@ class GraphedBody:
         return slots[-1]
 
     def _is_its_own(self) -> bool:
-        """Whether parameters and buffers are the body's, and where they were when captured.
-
-        ``torch.func.functional_call`` lends a body other ones, for gradients of gradients.
-        """
-        own = all(a is b for a, b in zip(self._body.buffers(), self._buffers, strict=True))
-        if not own or not all(isinstance(p, Parameter) for p in self._body.parameters()):
+        """Whether nothing is lent; what moved since it was captured is captured anew."""
+        if not has_its_own(self._body, self._buffers):
             return False
         if not self._addresses or self._addresses == self._where():
             return True
