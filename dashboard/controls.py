@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -77,6 +77,26 @@ def choose_many(
         bind="query-params",
     )
     return chosen or list(options)
+
+
+def fold(
+    label: str, key: str, icon: str, show: Callable[[], None], *, opened: bool = False
+) -> None:
+    """A part that is made when the reader opens it.
+
+    A table that nobody looks at costs the server and the browser as much as one that is read.
+
+    Args:
+        label: what is inside, shown always.
+        key: of the part, and its name in the URL.
+        icon: before the label.
+        show: what fills it.
+        opened: open unless the reader closes it.
+    """
+    part = st.expander(label, expanded=opened, key=key, icon=icon, bind="query-params")
+    if part.open:
+        with part:
+            show()
 
 
 def ink() -> Ink:

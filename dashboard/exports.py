@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from bench.report.ink import LIGHT, Ink
@@ -79,12 +80,20 @@ class _Drawn:
         return found
 
 
+def specification(chart: Any) -> dict[str, Any]:
+    """What a browser is sent of a chart, to be kept where a chart is drawn again and again."""
+    found: dict[str, Any] = chart.to_dict(validate=False)
+    named = found.get("datasets", {})
+    return {**found, "datasets": {name: pa.Table.from_pylist(named[name]) for name in named}}
+
+
 def show_chart(
     draw: Callable[[Ink], Any],
     title: str,
     *,
     alt: str,
     csv: pd.DataFrame | None = None,
+    ready: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> None:
     """The chart in the page's colours, with its downloads under it in those of paper.
@@ -94,9 +103,13 @@ def show_chart(
         title: names the files; unique on a page.
         alt: says the chart to who cannot see it.
         csv: the numbers behind it, for one more download.
+        ready: its ``specification`` in the page's colours, where that was kept.
         settings: more of ``st.altair_chart``'s.
     """
-    st.altair_chart(_Drawn(draw(ink())), alt=alt, **settings)
+    if ready is None:
+        st.altair_chart(_Drawn(draw(ink())), alt=alt, **settings)
+    else:
+        st.vega_lite_chart(spec=dict(ready), alt=alt, **settings)
     files: list[tuple[str, str, Callable[[], str | bytes]]] = [
         ("PNG", "image/png", lambda: picture(draw(LIGHT), "png")),
         ("SVG", "image/svg+xml", lambda: picture(draw(LIGHT), "svg")),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -13,9 +12,9 @@ from bench.report import cost_chart, rank_charts, standing_charts
 from bench.report.ink import Chart, Ink
 from bench.stats import pairs, ranks
 from dashboard import states
-from dashboard.controls import choose
+from dashboard.controls import choose, ink
 from dashboard.data import Board, Ranking
-from dashboard.exports import Shown, show_chart, show_table
+from dashboard.exports import Shown, show_chart, show_table, specification
 from dashboard.kept import kept
 from dashboard.snapshot import Snapshot, standing_of
 from dashboard.standing import Standing
@@ -93,25 +92,25 @@ def _differences(table: pd.DataFrame) -> _Critical:
     return _Critical(average.sort_values(kind="stable"), difference, groups)
 
 
-def ahead(ink: Ink) -> Callable[[Board, Ranking], None]:
-    """What puts the chart that a reader meets first together before anybody asks."""
-
-    def work(board: Board, ranking: Ranking) -> None:
-        if _can_differ(board.standing(ranking).ranks):
-            _critical_chart(board.snapshot, ranking, ink)
-
-    return work
+def ahead(board: Board, ranking: Ranking, ink: Ink) -> None:
+    """Put the chart that a reader meets first together before anybody asks."""
+    if _can_differ(board.standing(ranking).ranks):
+        _critical_specification(board.snapshot, ranking, ink)
 
 
 def _can_differ(table: pd.DataFrame) -> bool:
     return table.shape[1] >= 2 and not table.empty
 
 
-@kept(128)
 def _critical_chart(snapshot: Snapshot, ranking: Ranking, ink: Ink) -> Chart:
-    """Its many layers take longer to put together than the ranks."""
     found = _differences(standing_of(snapshot, ranking).ranks)
     return rank_charts.critical_difference_chart(*found, ink)
+
+
+@kept(128)
+def _critical_specification(snapshot: Snapshot, ranking: Ranking, ink: Ink) -> dict[str, Any]:
+    """Its many layers take longer to put together than the ranks."""
+    return specification(_critical_chart(snapshot, ranking, ink))
 
 
 def _critical(board: Board, ranking: Ranking) -> None:
@@ -126,6 +125,7 @@ def _critical(board: Board, ranking: Ranking) -> None:
         "Critical difference",
         alt="Average rank of every method; bars join those that Nemenyi's test does not tell apart",
         csv=found.average.rename("average_rank").reset_index(),
+        ready=_critical_specification(board.snapshot, ranking, ink()),
     )
     st.caption(
         f"Methods at their average rank, 1 is best. A black bar joins methods whose ranks differ "

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from dashboard.controls import fold
 from dashboard.data import Board
 from dashboard.exports import Shown, show_table
 from dashboard.words import count, plain, run_command
@@ -88,7 +89,8 @@ def failures(board: Board, *, opened: bool = False) -> None:
         return
     failed = board.failures()
     label = f"{count(len(failed), 'failed training')}: how each ended, and how to try again"
-    with st.expander(label, expanded=opened, icon=":material/error:"):
+
+    def table() -> None:
         text = st.column_config.TextColumn
         columns = {
             "dataset": text("data set"),
@@ -100,6 +102,8 @@ def failures(board: Board, *, opened: bool = False) -> None:
         st.markdown("To run them again:")
         st.code(run_command(board.suite, board.budget, board.path, "failed"), language="bash")
 
+    fold(label, "failed", ":material/error:", table, opened=opened)
+
 
 def refused(board: Board) -> None:
     """Evaluations that ended in an error; nothing where there are none."""
@@ -107,7 +111,8 @@ def refused(board: Board) -> None:
     if wrong.empty:
         return
     label = f"{count(len(wrong), 'evaluation')} without a value: which, and why"
-    with st.expander(label, icon=":material/warning:"):
+
+    def table() -> None:
         text = st.column_config.TextColumn
         columns = {
             "dataset": text("data set"),
@@ -116,16 +121,21 @@ def refused(board: Board) -> None:
         shown = wrong[["refiner", "method", "dataset", "noise", "seed", "error"]]
         show_table(Shown(shown.head(MOST_ROWS), columns), "Evaluations without a value", csv=shown)
 
+    fold(label, "refused", ":material/warning:", table)
+
 
 def left_out(excluded: pd.DataFrame) -> None:
     """Cells that the plan leaves out, with reasons; nothing where there are none."""
     if excluded.empty:
         return
     label = f"{count(len(excluded), 'cell')} left out by the plan: which, and why"
-    with st.expander(label, icon=":material/block:"):
+
+    def table() -> None:
         text = st.column_config.TextColumn
         columns = {
             "dataset": text("data set"),
             "reason": text("reason", width="large", help="Why the plan leaves it out."),
         }
         show_table(Shown(excluded.head(MOST_ROWS), columns), "Cells left out", csv=excluded)
+
+    fold(label, "excluded", ":material/block:", table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -180,8 +181,11 @@ def figures(values: Iterable[float], words: Callable[[float], str]) -> pd.Series
 
 
 def styled(frame: pd.DataFrame) -> Any:
-    """Every cell in its words."""
-    return frame.style.format(str)
+    """Every cell in its words; what is added to its style is so before it is shown first."""
+    found: Any = frame.style.format(str)
+    # Streamlit asks for both again with every reader, and takes no subclass for a styled frame.
+    found._compute, found._translate = cache(found._compute), cache(found._translate)
+    return found
 
 
 def bold_best(column: pd.Series) -> list[str]:

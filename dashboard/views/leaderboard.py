@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import streamlit as st
 
+from bench.report.ink import Ink
 from bench.stats.costs import costs_of
 from bench.stats.frame import BLOCK
 from bench.stats.remarks import remarks
 from dashboard import live, rankings, states
-from dashboard.ahead import AHEAD
-from dashboard.controls import choose, ink
+from dashboard.ahead import AHEAD, Work
+from dashboard.controls import choose, fold, ink
 from dashboard.data import ALL_CELLS, COMMON_CELLS, HEADLINE, OFF, ORACLE, Board, Ranking
 from dashboard.exports import Shown, show_table
-from dashboard.filters import Filtered, choose_cells
+from dashboard.filters import choose_cells
+from dashboard.kept import kept
 from dashboard.links import show_link
 from dashboard.standing import FAILED, LEFT_OUT, MISSING, NO_VALUE, Standing
 from dashboard.standings_table import (
@@ -58,20 +60,13 @@ def show(board: Board) -> None:
         return
     ranking = chosen.ranking(filtered.wanted)
     standing = board.standing(ranking)
-    oracle = _oracle(board, chosen, filtered) if chosen.oracle else None
     if filtered.words:
         st.caption(f":material/filter_list: {filtered.words}")
     st.markdown(_who_leads(standing))
-    methods = board.methods()
-    costs = costs_of(methods)
+    costs = costs_of(board.methods())
     with st.container(key="standings"), states.guarded("table"):
-        declared = {
-            str(row["method"]): [*row["knows"], *row["uses"]] for row in methods.to_dict("records")
-        }
-        strengths = board.strengths(ranking)
-        shown = standings_table(standing, strengths, declared, costs, chosen.columns, oracle)
         show_table(
-            shown,
+            _table(board, ranking, chosen.columns, chosen.oracle),
             f"Leaderboard of {board.suite}",
             csv=lambda: _tidy(standing),
             height="content" if len(standing.table) <= MOST_ROWS else MOST_ROWS * ROW_PX,
@@ -86,7 +81,17 @@ def show(board: Board) -> None:
     states.refused(board)
     states.left_out(board.excluded())
     if not live.is_going(board):  # whose processors a run needs more
-        AHEAD.wish(board, _asked_next(board, chosen, filtered.wanted), rankings.ahead(ink()))
+        AHEAD.wish(board, _asked_next(board, chosen, filtered.wanted), _ahead(chosen, ink()))
+
+
+def _ahead(chosen: Chosen, colours: Ink) -> Work:
+    """What to make of a ranking that is asked for next."""
+
+    def work(board: Board, ranking: Ranking) -> None:
+        _table(board, ranking, chosen.columns, chosen.oracle)
+        rankings.ahead(board, ranking, colours)
+
+    return work
 
 
 def _asked_next(board: Board, chosen: Chosen, wanted: Wanted) -> list[Ranking]:
@@ -179,9 +184,18 @@ def _column_choices(board: Board) -> list[str]:
     return [EACH_DATA_SET, EACH_NOISE, NO_COLUMNS] if datasets > 1 else [NO_COLUMNS, EACH_NOISE]
 
 
-def _oracle(board: Board, chosen: Chosen, filtered: Filtered) -> dict[str, float]:
-    table = board.standing(Ranking(OFF, ORACLE, chosen.holes, filtered.wanted)).ranked
-    return dict(zip(table["method"], table["mean"], strict=True))
+@kept(128)
+def _table(board: Board, ranking: Ranking, columns: str, with_oracle: bool) -> Shown:
+    methods = board.methods()
+    declared = {
+        str(row["method"]): [*row["knows"], *row["uses"]] for row in methods.to_dict("records")
+    }
+    oracle = None
+    if with_oracle:
+        best = board.standing(ranking._replace(refiner=OFF, selector=ORACLE)).ranked
+        oracle = dict(zip(best["method"], best["mean"], strict=True))
+    standing, strengths = board.standing(ranking), board.strengths(ranking)
+    return standings_table(standing, strengths, declared, costs_of(methods), columns, oracle)
 
 
 def _tidy(standing: Standing) -> pd.DataFrame:
@@ -289,15 +303,22 @@ def _holes(board: Board, standing: Standing, rule: str) -> None:
         if waiting:
             st.code(run_command(board.suite, board.budget, board.path), language="bash")
         if len(holes):
-            with st.expander("Exactly which cells are empty", icon=":material/grid_off:"):
-                text = st.column_config.TextColumn
-                columns = {
-                    "dataset": text("data set"),
-                    "why": text("why", help="Not run yet, failed, left out, or without a value."),
-                }
-                shown = holes[["method", "dataset", "noise", "why"]]
-                show_table(Shown(shown, columns), "Empty cells")
+            fold(
+                "Exactly which cells are empty",
+                "empty",
+                ":material/grid_off:",
+                lambda: _empty_cells(holes),
+            )
             show_link(board, "coverage", "How to fill each of them", state="missing")
+
+
+def _empty_cells(holes: pd.DataFrame) -> None:
+    text = st.column_config.TextColumn
+    columns = {
+        "dataset": text("data set"),
+        "why": text("why", help="Not run yet, failed, left out, or without a value."),
+    }
+    show_table(Shown(holes[["method", "dataset", "noise", "why"]], columns), "Empty cells")
 
 
 def _are(number: int) -> str:

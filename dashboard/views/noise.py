@@ -14,7 +14,7 @@ from bench.report.ink import DARK, Ink
 from bench.report.noise_charts import caption, heat_map, matrix_frame
 from bench.stats.noise import by_block
 from dashboard import states
-from dashboard.controls import choose
+from dashboard.controls import choose, fold
 from dashboard.data import Board
 from dashboard.exports import Shown, show_chart, show_table
 from dashboard.words import count, headings, plain
@@ -99,7 +99,8 @@ def _one(board: Board, labels: pd.DataFrame) -> None:
     _facts(group)
     _matrices(group, class_names)
     _examples(board, group, class_names)
-    with st.expander("Hashes of the label vectors", icon=":material/fingerprint:"):
+
+    def hashes() -> None:
         number, text = st.column_config.NumberColumn, st.column_config.TextColumn
         shown = group[["seed", "artefact_sha", "realised_rate"]]
         columns = {
@@ -112,6 +113,8 @@ def _one(board: Board, labels: pd.DataFrame) -> None:
             ),
         }
         show_table(Shown(shown, columns), "Hashes of label vectors", csv=shown)
+
+    fold("Hashes of the label vectors", "hashes", ":material/fingerprint:", hashes)
 
 
 def _facts(group: pd.DataFrame) -> None:
@@ -194,9 +197,8 @@ def _excluded(board: Board) -> None:
         .nunique()
         .reset_index(name="methods")
     )
-    with st.expander(
-        f"{count(len(pairs), 'combination')} left out, and why", icon=":material/block:"
-    ):
+
+    def table() -> None:
         number, text = st.column_config.NumberColumn, st.column_config.TextColumn
         columns = {
             "dataset": text("data set", help="With sizes where it is a part of one."),
@@ -205,3 +207,6 @@ def _excluded(board: Board) -> None:
             "methods": number("methods", help="How many it is left out for."),
         }
         show_table(Shown(pairs, columns), "Combinations left out", csv=excluded)
+
+    label = f"{count(len(pairs), 'combination')} left out, and why"
+    fold(label, "combinations", ":material/block:", table)

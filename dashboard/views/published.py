@@ -7,7 +7,7 @@ import streamlit as st
 
 from bench.stats.published import NOT_COMPARABLE, OFF, REPRODUCED, RULES, VERDICTS
 from dashboard import states
-from dashboard.controls import choose
+from dashboard.controls import choose, fold
 from dashboard.data import Board
 from dashboard.exports import Shown, show_table
 from dashboard.tables import published_table
@@ -126,7 +126,11 @@ def _rules() -> None:
 
 def _every(known: pd.DataFrame) -> None:
     label = f"All {count(len(known), 'published figure')} of this database"
-    with st.expander(label, icon=":material/library_books:"), states.guarded("table"):
+    fold(label, "every", ":material/library_books:", lambda: _figures(known))
+
+
+def _figures(known: pd.DataFrame) -> None:
+    with states.guarded("table"):
         names = ["method", "dataset", "noise", "rate", "accuracy", "std", "backbone", "epochs"]
         number, text = st.column_config.NumberColumn, st.column_config.TextColumn
         columns = {
