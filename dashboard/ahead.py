@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 MOST = 64
 """Rankings that are worked out ahead, at most."""
 
-QUIET_S = 1.0
+QUIET_S = 0.5
 """So long nobody has asked for a page, before something is worked out ahead: browsers fetch what
 belongs to a page after it was made."""
 
@@ -34,12 +34,9 @@ def first_page(path: Path) -> None:
         board.failures()
     board.refused()
     if board.done:
-        _work_out(board, Ranking(next(iter(board.refiners()), OFF)))
-
-
-def _work_out(board: Board, ranking: Ranking) -> None:
-    board.standing(ranking)
-    board.strengths(ranking)
+        ranking = Ranking(next(iter(board.refiners()), OFF))
+        board.standing(ranking)
+        board.strengths(ranking)
 
 
 Work = Callable[[Board, Ranking], None]
@@ -66,7 +63,7 @@ class Ahead:
 
     @contextmanager
     def page(self) -> Iterator[None]:
-        """A page is being made: everything else waits."""
+        """A page is being made: what is worked out ahead stops before its next part."""
         with self._changed:
             self._pages += 1
         try:
@@ -84,11 +81,20 @@ class Ahead:
                 self._wanted = board, rankings[:MOST], also
                 self._changed.notify_all()
 
+    def give_way(self) -> None:
+        """Wait while a page is being made; between parts of what is worked out ahead."""
+        with self._changed:
+            while self._pages:
+                self._changed.wait()
+
     def _serve(self) -> None:
         while True:
             board, ranking, also = self._next()
             try:
-                _work_out(board, ranking)
+                board.standing(ranking)
+                self.give_way()
+                board.strengths(ranking)
+                self.give_way()
                 also(board, ranking)
             except Exception as error:  # who asks for it is told; here nobody has asked yet
                 log.debug("%s of %s: %s", ranking, board.name, error)

@@ -85,7 +85,9 @@ def critical_difference_chart(
         return alt.Y(f"{field}:Q", scale=down, axis=None)
 
     tooltip = [alt.Tooltip("method:N"), alt.Tooltip("rank:Q", format=".3f", title="average rank")]
-    base = alt.Chart(pd.DataFrame(rows).assign(axis=AXIS_PX))
+    # By name: every layer would look through a frame of its own again.
+    datasets: dict[str, Any] = {"methods": [row | {"axis": AXIS_PX} for row in rows]}
+    base = alt.Chart(alt.NamedData("methods"))
     layers: list[Any] = [
         base.mark_rule(color=ink.faint).encode(x=x("rank"), y=y("y"), y2=alt.Y2("axis:Q")),
         base.mark_rule(color=ink.faint).encode(x=x("rank"), x2=alt.X2("edge:Q"), y=y("y")),
@@ -103,9 +105,11 @@ def critical_difference_chart(
         layers.append(
             words.encode(x=x("edge"), y=y("y"), text=alt.Text("label:N"), tooltip=tooltip)
         )
-    marks = alt.Chart(_ticks(low, high))
+    datasets["ticks"] = _ticks(low, high)
+    datasets["line"] = [{"from": low, "to": high, "y": AXIS_PX}]
+    marks = alt.Chart(alt.NamedData("ticks"))
     layers += [
-        alt.Chart(pd.DataFrame({"from": [low], "to": [high], "y": [AXIS_PX]}))
+        alt.Chart(alt.NamedData("line"))
         .mark_rule(color=ink.text)
         .encode(x=x("from"), x2=alt.X2("to:Q"), y=y("y")),
         marks.mark_tick(color=ink.text, orient="vertical", thickness=1, height=6).encode(
@@ -116,16 +120,9 @@ def critical_difference_chart(
         ),
     ]
     if difference == difference:  # NaN where there is none
-        ruler = alt.Chart(
-            pd.DataFrame(
-                {
-                    "from": [low],
-                    "to": [low + difference],
-                    "text": [f"CD = {difference:.2f}"],
-                    "y": [RULER_PX],
-                }
-            )
-        )
+        text = f"CD = {difference:.2f}"
+        datasets["ruler"] = [{"from": low, "to": low + difference, "text": text, "y": RULER_PX}]
+        ruler = alt.Chart(alt.NamedData("ruler"))
         layers += [
             ruler.mark_rule(color=ink.harm, strokeWidth=3).encode(
                 x=x("from"), x2=alt.X2("to:Q"), y=y("y")
@@ -135,16 +132,17 @@ def critical_difference_chart(
             ),
         ]
     if spans:
-        bars = pd.DataFrame(
+        datasets["groups"] = [
             {
-                "from": [start - 0.006 * span for start, _ in spans],
-                "to": [stop + 0.006 * span for _, stop in spans],
-                "y": [AXIS_PX + BAR_PX * (level + 1.2) for level in levels],
-                "methods": [", ".join(map(str, group)) for group in cliques],
+                "from": start - 0.006 * span,
+                "to": stop + 0.006 * span,
+                "y": AXIS_PX + BAR_PX * (level + 1.2),
+                "methods": ", ".join(map(str, group)),
             }
-        )
+            for (start, stop), level, group in zip(spans, levels, cliques, strict=True)
+        ]
         layers.append(
-            alt.Chart(bars)
+            alt.Chart(alt.NamedData("groups"))
             .mark_rule(color=ink.text, strokeWidth=4, strokeCap="round")
             .encode(
                 x=x("from"),
@@ -155,17 +153,19 @@ def critical_difference_chart(
         )
     # Given at once: properties() and configure_view() would each copy every layer.
     config = alt.Config(view=alt.ViewConfig(stroke=None))
-    chart: Chart = alt.LayerChart(layer=layers, height=height, width="container", config=config)
+    chart: Chart = alt.LayerChart(
+        layer=layers, datasets=datasets, height=height, width="container", config=config
+    )
     return chart
 
 
-def _ticks(low: float, high: float) -> pd.DataFrame:
+def _ticks(low: float, high: float) -> list[dict[str, Any]]:
     """Round ranks between the best and the worst, at most fourteen."""
     steps = (0.5, 1, 2, 5, 10, 20, 50)
     step = next((s for s in steps if (high - low) / s <= MOST_TICKS), steps[-1])
     first = -(-low // step) * step
     ticks = [first + step * i for i in range(int((high - first) // step) + 1)]
-    return pd.DataFrame({"rank": ticks, "text": [f"{tick:g}" for tick in ticks], "y": AXIS_PX})
+    return [{"rank": tick, "text": f"{tick:g}", "y": AXIS_PX} for tick in ticks]
 
 
 def strength_chart(strengths: pd.DataFrame, ink: Ink = LIGHT) -> Chart:

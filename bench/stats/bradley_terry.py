@@ -56,29 +56,28 @@ def strengths(table: pd.DataFrame, resamples: int | None = None, seed: int = 0) 
     # Names and not arrival decide which draw is which block, so that a re-run changes nothing.
     order = np.argsort([str(label) for label in table.index], kind="stable")
     scores = k - block_ranks(table.to_numpy(dtype=float)[order])
-    best = _fit(scores.sum(axis=0)[None, :], n, np.zeros((1, k)))
+    won = scores.sum(axis=0)
+    best = _fit(won[None, :], n, np.zeros((1, k)))
     bounds = np.full((2, k), np.nan)
     if n >= 3:
         if resamples is None:
             resamples = RESAMPLES if k <= MANY else FEWER
         drawn = draw(np.random.default_rng(seed), n, resamples) @ scores
-        found = np.empty((resamples, k))
+        drawings = np.empty((resamples, k))
         rows = max(1, CHUNK // k**2)
         for start in range(0, resamples, rows):
-            found[start : start + rows] = _fit(drawn[start : start + rows], n, best, ROUGH)
-        bounds = np.quantile(found, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2], axis=0)
-    return (
-        pd.DataFrame(
-            {
-                "method": table.columns,
-                "strength": CENTRE + POINTS * best[0],
-                "low": CENTRE + POINTS * bounds[0],
-                "high": CENTRE + POINTS * bounds[1],
-            }
-        )
-        .sort_values("strength", ascending=False, kind="stable")
-        .reset_index(drop=True)
+            drawings[start : start + rows] = _fit(drawn[start : start + rows], n, best, ROUGH)
+        bounds = np.quantile(drawings, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2], axis=0)
+    found = pd.DataFrame(
+        {
+            "method": table.columns,
+            "strength": CENTRE + POINTS * best[0],
+            "low": CENTRE + POINTS * bounds[0],
+            "high": CENTRE + POINTS * bounds[1],
+        }
     )
+    # By what was won, which is exact: methods that tie stay in the table's order.
+    return found.iloc[np.argsort(-won, kind="stable")].reset_index(drop=True)
 
 
 def win_probability(difference: float) -> float:
@@ -102,20 +101,21 @@ def _fit(scores: Array, n_blocks: int, start: Array, tolerance: float = TOLERANC
     """
     k = scores.shape[1]
     wanted = (scores + (k - 1) / 2) / (n_blocks + 1)
-    found = np.repeat(start, len(scores), axis=0)
+    found = start
     diagonal = np.arange(k)
     for _ in range(MOST_STEPS):
-        expected = special.expit(found[:, :, None] - found[:, None, :])
+        # An exponential a method, not one a pair: they are what takes long.
+        weight = np.exp(found - found.max(axis=1, keepdims=True))
+        expected = weight[:, :, None] / (weight[:, :, None] + weight[:, None, :])
         gradient = wanted - (expected.sum(axis=2) - 0.5)
-        curvature = expected * (1 - expected)
-        curvature[:, diagonal, diagonal] = 0
-        total = curvature.sum(axis=2)
         # Adding 1 / k everywhere keeps the sum at 0, which the likelihood leaves open.
-        hessian = 1 / k - curvature
-        hessian[:, diagonal, diagonal] += total
+        hessian = expected * (expected - 1)
+        total = hessian[:, diagonal, diagonal] - hessian.sum(axis=2)
+        hessian += 1 / k
+        hessian[:, diagonal, diagonal] = 1 / k + total
         step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
         width = np.maximum(np.ptp(step, axis=1, keepdims=True), 1e-300)
-        found += np.log1p(width) / width * step
+        found = found + np.log1p(width) / width * step
         if width.max() < tolerance:
             break
     return np.asarray(found - found.mean(axis=1, keepdims=True))

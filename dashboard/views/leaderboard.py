@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import pandas as pd
 import streamlit as st
@@ -89,22 +90,24 @@ def _ahead(chosen: Chosen, colours: Ink) -> Work:
 
     def work(board: Board, ranking: Ranking) -> None:
         _table(board, ranking, chosen.columns, chosen.oracle)
+        AHEAD.give_way()
         rankings.ahead(board, ranking, colours)
 
     return work
 
 
 def _asked_next(board: Board, chosen: Chosen, wanted: Wanted) -> list[Ranking]:
-    """Rankings one click away: other refiners, and the first choice in a filter."""
+    """Rankings one click away, in turn: the first choice in a filter, and other refiners."""
     others = [replace(chosen, refiner=name) for name in board.refiners() if name != chosen.refiner]
-    found = [other.ranking(wanted) for other in others]
+    parts: list[list[Wanted]] = []
     if wanted.is_everything:
         cells = board.cells()
         noises, datasets = (list(cells[axis].cat.categories) for axis in ("noise", "dataset"))
-        parts = [Wanted(noises=(name,)) for name in noises if len(noises) > 1]
-        parts += [Wanted(datasets=(name,)) for name in datasets if len(datasets) > 1]
-        found += [chosen.ranking(part) for part in parts]
-    return found
+        parts.append([Wanted(noises=(name,)) for name in noises if len(noises) > 1])
+        parts.append([Wanted(datasets=(name,)) for name in datasets if len(datasets) > 1])
+    kinds = [[chosen.ranking(part) for part in axis] for axis in parts]
+    kinds.append([other.ranking(wanted) for other in others])
+    return [one for turn in zip_longest(*kinds) for one in turn if one is not None]
 
 
 @dataclass(frozen=True)

@@ -74,14 +74,6 @@ def test_a_kept_frame_does_not_change_with_a_copy_of_it() -> None:
     assert frame().to_dict("list") == {"a": [1, 2]}
 
 
-@pytest.fixture
-def worked_out(monkeypatch: pytest.MonkeyPatch) -> list[Ranking]:
-    """Rankings in the order in which they were worked out."""
-    done: list[Ranking] = []
-    monkeypatch.setattr(ahead, "_work_out", lambda board, ranking: done.append(ranking))
-    return done
-
-
 def eventually(condition: Callable[[], bool]) -> bool:
     end = time.monotonic() + 10
     while not condition() and time.monotonic() < end:
@@ -89,27 +81,49 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def test_wishes_wait_while_a_page_is_made(
-    full: Path, worked_out: list[Ranking], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wishes_wait_while_a_page_is_made(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "QUIET_S", 0.0)
+    done: list[Ranking] = []
     board, waiting = boards(full)[0], Ahead()
     waiting.start()
     with waiting.page():
-        waiting.wish(board, [Ranking("lip"), Ranking("psp")])
+        waiting.wish(board, [Ranking("lip"), Ranking("psp")], lambda _, one: done.append(one))
         time.sleep(0.2)
-        assert worked_out == []
-    assert eventually(lambda: worked_out == [Ranking("lip"), Ranking("psp")])
+        assert done == []
+    assert eventually(lambda: done == [Ranking("lip"), Ranking("psp")])
 
 
-def test_nothing_is_wished_of_a_page_without_a_server(
-    full: Path, worked_out: list[Ranking]
+def test_a_page_is_made_before_the_next_part_of_what_is_worked_out_ahead(
+    full: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ahead, "QUIET_S", 0.0)
+    done: list[str] = []
+    board, waiting = boards(full)[0], Ahead()
+    began, may_go_on = threading.Event(), threading.Event()
+
+    def in_parts(_: object, __: Ranking) -> None:
+        began.set()
+        may_go_on.wait(10)
+        waiting.give_way()
+        done.append("second part")
+
+    waiting.start()
+    waiting.wish(board, [Ranking("lip")], in_parts)
+    assert began.wait(10)
+    with waiting.page():
+        may_go_on.set()
+        time.sleep(0.2)
+        done.append("page")
+    assert eventually(lambda: done == ["page", "second part"])
+
+
+def test_nothing_is_wished_of_a_page_without_a_server(full: Path) -> None:
+    done: list[Ranking] = []
     board, idle = boards(full)[0], Ahead()
     with idle.page():
-        idle.wish(board, [Ranking("lip")])
+        idle.wish(board, [Ranking("lip")], lambda _, one: done.append(one))
     time.sleep(0.4)
-    assert worked_out == []
+    assert done == []
 
 
 def test_the_first_page_finds_its_ranking_worked_out(

@@ -189,7 +189,7 @@ def test_vega_draws_the_diagram_with_every_name(case: str, ink: Ink) -> None:
     ],
 )
 def test_ticks_are_round_ranks_and_few(low: float, high: float, expected: list[float]) -> None:
-    assert rank_charts._ticks(low, high)["rank"].tolist() == expected
+    assert [tick["rank"] for tick in rank_charts._ticks(low, high)] == expected
 
 
 @pytest.mark.parametrize("case", CASES)
