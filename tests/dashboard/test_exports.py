@@ -325,7 +325,7 @@ def test_a_table_that_fails_shows_its_error(
     def broken(*_: object) -> Shown:
         raise KeyError("mean")
 
-    monkeypatch.setattr("dashboard.views.leaderboard.standings_table", broken)
+    monkeypatch.setattr("dashboard.views.leaderboard._table", broken)
     assert visit(full).error[0].value == "The table could not be drawn: KeyError: 'mean'"
 
 

@@ -215,7 +215,7 @@ def test_gains_are_over_the_pairs_that_there_are(visit: Visit, partly_refused: P
 def test_refused_evaluations_are_listed_with_their_reasons(
     visit: Visit, partly_refused: Path
 ) -> None:
-    listed = with_columns(visit(partly_refused), "refiner", "error")
+    listed = with_columns(visit(partly_refused, refused="true"), "refiner", "error")
     assert listed["error"].tolist() == ["not finite"] * 4
 
 

@@ -65,7 +65,7 @@ def test_every_page_survives_every_state(
 def test_holes_are_shown_unranked_and_the_command_fills_them(
     visit: Visit, said: Said, holes: Path
 ) -> None:
-    at = visit(holes)
+    at = visit(holes, failed="true")
     shown = table(at)
     assert list(shown["method"]) == ["gce", "ce", "co-teaching"]
     assert shown["rank"].isna().tolist() == [False, False, True]
@@ -80,10 +80,21 @@ def test_holes_are_shown_unranked_and_the_command_fills_them(
     assert failed[["method", "status"]].values.tolist() == [["ce", "diverged"]]
 
 
+def test_a_closed_part_says_how_much_is_in_it_and_is_made_when_it_is_opened(
+    visit: Visit, holes: Path
+) -> None:
+    at = visit(holes)
+    assert not any("status" in d.value for d in at.dataframe)
+    assert "1 failed training" in next(e.label for e in at.expander if "failed" in e.label)
+    at.session_state["failed"] = True
+    at.run()
+    assert any("status" in d.value for d in at.dataframe)
+
+
 def test_cells_that_the_plan_leaves_out_are_said(
     visit: Visit, said: Said, make_database: Callable[..., Path]
 ) -> None:
-    at = visit(make_database(suite=WITH_EXCLUSION))
+    at = visit(make_database(suite=WITH_EXCLUSION), excluded="true")
     assert "(1 left out by the plan: elr · pairflip 0.4)" in said(at)
     assert table(at).set_index("method")["rank"].isna().to_dict() == {"ce": False, "elr": True}
     reasons = next(d.value for d in at.dataframe if "reason" in d.value)
@@ -125,12 +136,16 @@ def test_only_failures_lists_reasons(visit: Visit, said: Said, only_failures: Pa
 def test_refiner_without_a_value_is_listed_and_not_ranked(
     visit: Visit, said: Said, refused: Path
 ) -> None:
-    at = visit(refused, refiner="lip")
+    at = visit(refused, refiner="lip", refused="true")
     assert "none is ranked" in said(at)
     reasons = next(d.value for d in at.dataframe if "error" in d.value)
     assert set(reasons["refiner"]) == {"lip"}
     assert set(reasons["error"]) == {"the head has rank 0"}
     assert "No evaluation of **lip** has a value here yet" in said(visit(refused, "gains"))
+
+
+PARTS = ("failed", "refused", "excluded", "empty", "every", "hashes", "combinations")
+"""Names of all parts that are made when they are opened."""
 
 
 def test_names_from_the_database_are_text(visit: Visit, said: Said, hostile: Path) -> None:
@@ -141,7 +156,7 @@ def test_names_from_the_database_are_text(visit: Visit, said: Said, hostile: Pat
         "![a](http://b.invalid/c.png)",
     }
     for page in PAGES:
-        at = visit(hostile, page)
+        at = visit(hostile, page, **dict.fromkeys(PARTS, "true"))
         for raw in ("<script", "**x**", "$y$", " :red[", "![", "# <b>", "*psp* `k`"):
             assert raw not in said(at).replace("\\" + raw[0], "")
         assert not any(element.allow_html for element in at.markdown)
