@@ -78,6 +78,15 @@ def test_strengths_order_methods_as_average_ranks_do() -> None:
     assert (-points(values)).rank().tolist() == average_ranks(values).round(9).rank().tolist()
 
 
+def test_methods_that_tie_stay_in_the_order_of_the_table() -> None:
+    rng = np.random.default_rng(3)
+    one = rng.normal(size=(7, 9))
+    table = pd.DataFrame(np.hstack([one, one[:, ::-1]]), columns=[f"m{i}" for i in range(18)])
+    found = strengths(table, resamples=5)
+    place = {int(str(name)[1:]): row for row, name in enumerate(found["method"])}
+    assert all(place[method] < place[17 - method] for method in range(9))
+
+
 def test_equal_methods_are_all_at_1000() -> None:
     found = strengths(table(np.ones((4, 3))))
     assert found[["strength", "low", "high"]].to_numpy().ravel().tolist() == pytest.approx(
