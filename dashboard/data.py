@@ -159,13 +159,18 @@ def database() -> Path:
 
 
 def stamp(path: Path) -> int:
-    """Changes whenever the database does: a commit may touch only its write-ahead log."""
+    """Changes whenever the database does: a commit may touch only its write-ahead log.
+
+    An empty log holds no commit; SQLite makes one when a database is opened, to read it too.
+    """
     times = [0]
     for file in (path, path.with_name(path.name + "-wal")):
         try:
-            times.append(file.stat().st_mtime_ns)
+            found = file.stat()
         except OSError:
             continue
+        if found.st_size:
+            times.append(found.st_mtime_ns)
     return max(times)
 
 
