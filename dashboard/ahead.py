@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dashboard.data import OFF, Board, Ranking, boards
+from dashboard.data import OFF, Ranking, boards
 
 log = logging.getLogger(__name__)
-
-MOST = 64
-"""Rankings that are worked out ahead, at most."""
 
 QUIET_S = 0.5
 """So long nobody has asked for a page, before something is worked out ahead: browsers fetch what
@@ -39,18 +37,11 @@ def first_page(path: Path) -> None:
         board.strengths(ranking)
 
 
-Work = Callable[[Board, Ranking], None]
-
-
-def _nothing(board: Board, ranking: Ranking) -> None:
-    """No more than ranks and strengths."""
-
-
 class Ahead:
-    """Works out rankings that are asked for next, one at a time, while no page is being made."""
+    """Works out what is asked for next, a part at a time, while no page is being made."""
 
     def __init__(self) -> None:
-        self._wanted: tuple[Board, list[Ranking], Work] | None = None
+        self._wanted: deque[Callable[[], object]] = deque()
         self._changed = threading.Condition()
         self._pages = 0
         self._last_page = time.monotonic()
@@ -63,7 +54,7 @@ class Ahead:
 
     @contextmanager
     def page(self) -> Iterator[None]:
-        """A page is being made: what is worked out ahead stops before its next part."""
+        """A page is being made: everything else waits."""
         with self._changed:
             self._pages += 1
         try:
@@ -74,42 +65,31 @@ class Ahead:
                 self._last_page = time.monotonic()
                 self._changed.notify_all()
 
-    def wish(self, board: Board, rankings: list[Ranking], also: Work = _nothing) -> None:
-        """What may be asked for next, and what to do of each beside; replaces earlier wishes."""
+    def wish(self, parts: Iterable[Callable[[], object]]) -> None:
+        """What may be asked for next, in small parts; replaces earlier wishes."""
         if self._is_running:
             with self._changed:
-                self._wanted = board, rankings[:MOST], also
+                self._wanted = deque(parts)
                 self._changed.notify_all()
-
-    def give_way(self) -> None:
-        """Wait while a page is being made; between parts of what is worked out ahead."""
-        with self._changed:
-            while self._pages:
-                self._changed.wait()
 
     def _serve(self) -> None:
         while True:
-            board, ranking, also = self._next()
+            part = self._next()
             try:
-                board.standing(ranking)
-                self.give_way()
-                board.strengths(ranking)
-                self.give_way()
-                also(board, ranking)
+                part()
             except Exception as error:  # who asks for it is told; here nobody has asked yet
-                log.debug("%s of %s: %s", ranking, board.name, error)
+                log.debug("%s: %s", part, error)
 
-    def _next(self) -> tuple[Board, Ranking, Work]:
+    def _next(self) -> Callable[[], object]:
         with self._changed:
             while True:
                 quiet_s = time.monotonic() - self._last_page
-                if self._wanted is None or not self._wanted[1] or self._pages:
+                if not self._wanted or self._pages:
                     self._changed.wait()
                 elif quiet_s < QUIET_S:
                     self._changed.wait(QUIET_S - quiet_s)
                 else:
-                    board, rankings, also = self._wanted
-                    return board, rankings.pop(0), also
+                    return self._wanted.popleft()
 
 
 AHEAD = Ahead()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import zip_longest
 
 import pandas as pd
@@ -13,7 +15,7 @@ from bench.stats.costs import costs_of
 from bench.stats.frame import BLOCK
 from bench.stats.remarks import remarks
 from dashboard import live, rankings, states
-from dashboard.ahead import AHEAD, Work
+from dashboard.ahead import AHEAD
 from dashboard.controls import choose, fold, ink
 from dashboard.data import ALL_CELLS, COMMON_CELLS, HEADLINE, OFF, ORACLE, Board, Ranking
 from dashboard.exports import Shown, show_table
@@ -42,6 +44,9 @@ HOLES = {"with holes": ALL_CELLS, "common cells only": COMMON_CELLS}
 
 MOST_COLUMNS = 24
 """With more noise columns than this the table begins with one column a data set."""
+
+MOST_AHEAD = 64
+"""Rankings that are worked out ahead."""
 
 MOST_ROWS, ROW_PX = 24, 35
 """A longer table scrolls."""
@@ -82,18 +87,18 @@ def show(board: Board) -> None:
     states.refused(board)
     states.left_out(board.excluded())
     if not live.is_going(board):  # whose processors a run needs more
-        AHEAD.wish(board, _asked_next(board, chosen, filtered.wanted), _ahead(chosen, ink()))
+        AHEAD.wish(_ahead(board, chosen, filtered.wanted, ink()))
 
 
-def _ahead(chosen: Chosen, colours: Ink) -> Work:
-    """What to make of a ranking that is asked for next."""
-
-    def work(board: Board, ranking: Ranking) -> None:
-        _table(board, ranking, chosen.columns, chosen.oracle)
-        AHEAD.give_way()
-        rankings.ahead(board, ranking, colours)
-
-    return work
+def _ahead(
+    board: Board, chosen: Chosen, wanted: Wanted, colours: Ink
+) -> Iterator[Callable[[], object]]:
+    """What is made of rankings one click away, in parts that keep no page waiting."""
+    for ranking in _asked_next(board, chosen, wanted)[:MOST_AHEAD]:
+        yield partial(board.standing, ranking)
+        yield partial(board.strengths, ranking)
+        yield partial(_table, board, ranking, chosen.columns, chosen.oracle)
+        yield partial(rankings.ahead, board, ranking, colours)
 
 
 def _asked_next(board: Board, chosen: Chosen, wanted: Wanted) -> list[Ranking]:

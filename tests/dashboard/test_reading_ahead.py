@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from bench.store.database import open_reader
 from dashboard import ahead, snapshot
 from dashboard.ahead import Ahead
-from dashboard.data import Ranking, boards
+from dashboard.data import Ranking, boards, stamp
 from dashboard.kept import kept
 
 
@@ -81,57 +87,100 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def test_wishes_wait_while_a_page_is_made(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def working(monkeypatch: pytest.MonkeyPatch) -> Ahead:
+    """One that has begun, and begins with a wish at once."""
     monkeypatch.setattr(ahead, "QUIET_S", 0.0)
-    done: list[Ranking] = []
-    board, waiting = boards(full)[0], Ahead()
-    waiting.start()
-    with waiting.page():
-        waiting.wish(board, [Ranking("lip"), Ranking("psp")], lambda _, one: done.append(one))
+    found = Ahead()
+    found.start()
+    return found
+
+
+def test_wishes_wait_while_a_page_is_made(working: Ahead) -> None:
+    done: list[str] = []
+    with working.page():
+        working.wish(partial(done.append, name) for name in ("one", "two"))
         time.sleep(0.2)
         assert done == []
-    assert eventually(lambda: done == [Ranking("lip"), Ranking("psp")])
+    assert eventually(lambda: done == ["one", "two"])
 
 
-def test_a_page_is_made_before_the_next_part_of_what_is_worked_out_ahead(
-    full: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ahead, "QUIET_S", 0.0)
+def test_a_page_comes_before_the_next_part_of_a_wish(working: Ahead) -> None:
     done: list[str] = []
-    board, waiting = boards(full)[0], Ahead()
-    began, may_go_on = threading.Event(), threading.Event()
+    began, may_end = threading.Event(), threading.Event()
 
-    def in_parts(_: object, __: Ranking) -> None:
+    def first() -> None:
         began.set()
-        may_go_on.wait(10)
-        waiting.give_way()
-        done.append("second part")
+        may_end.wait(10)
+        done.append("first part")
 
-    waiting.start()
-    waiting.wish(board, [Ranking("lip")], in_parts)
+    working.wish([first, partial(done.append, "second part")])
     assert began.wait(10)
-    with waiting.page():
-        may_go_on.set()
+    with working.page():
+        may_end.set()
+        assert eventually(lambda: done == ["first part"])
         time.sleep(0.2)
         done.append("page")
-    assert eventually(lambda: done == ["page", "second part"])
+    assert eventually(lambda: done == ["first part", "page", "second part"])
 
 
-def test_nothing_is_wished_of_a_page_without_a_server(full: Path) -> None:
-    done: list[Ranking] = []
-    board, idle = boards(full)[0], Ahead()
+def test_a_new_wish_takes_the_place_of_what_is_left(working: Ahead) -> None:
+    done: list[str] = []
+    with working.page():
+        working.wish([partial(done.append, "old")])
+        working.wish([partial(done.append, "new")])
+    assert eventually(lambda: done == ["new"])
+
+
+def test_a_part_that_fails_stops_no_other(working: Ahead) -> None:
+    done: list[str] = []
+    working.wish([partial(int, "no number"), partial(done.append, "other")])
+    assert eventually(lambda: done == ["other"])
+
+
+def test_nothing_is_wished_of_a_page_without_a_server() -> None:
+    done: list[str] = []
+    idle = Ahead()
     with idle.page():
-        idle.wish(board, [Ranking("lip")], lambda _, one: done.append(one))
+        idle.wish([partial(done.append, "one")])
     time.sleep(0.4)
     assert done == []
 
 
+@pytest.fixture
+def untouched(full: Path, tmp_path: Path) -> Path:
+    """A database of an hour ago that nobody has opened since: it has no write-ahead log."""
+    path = tmp_path / "untouched.db"
+    shutil.copyfile(full, path)
+    an_hour_ago = time.time() - 3600
+    os.utime(path, (an_hour_ago, an_hour_ago))
+    return path
+
+
+def test_reading_a_database_does_not_make_it_another(untouched: Path) -> None:
+    before = stamp(untouched)
+    with closing(open_reader(untouched)) as connection:
+        connection.execute("SELECT count(*) FROM trainings").fetchone()
+        assert untouched.with_name("untouched.db-wal").exists()
+        assert stamp(untouched) == before
+    assert stamp(untouched) == before
+
+
+def test_a_commit_that_touches_only_the_log_makes_it_another(untouched: Path) -> None:
+    with closing(sqlite3.connect(untouched)) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        before = stamp(untouched)
+        connection.execute("CREATE TABLE other (id INTEGER)")
+        connection.commit()
+        assert stamp(untouched) != before
+
+
 def test_the_first_page_finds_its_ranking_worked_out(
-    full: Path, monkeypatch: pytest.MonkeyPatch
+    untouched: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ahead.first_page(full)
+    ahead.first_page(untouched)
     monkeypatch.setattr(snapshot, "make_standing", lambda *_: pytest.fail("worked out again"))
-    board = boards(full)[0]
+    board = boards(untouched)[0]
     assert len(board.standing(Ranking("off")).ranked) == len(board.strengths(Ranking("off"))) > 0
 
 
