@@ -7,7 +7,6 @@ budget, and returns a validated ``Suite``. Every error names the file and the li
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
@@ -19,16 +18,14 @@ from pydantic import (
     model_serializer,
 )
 
-from bench import yaml_marks
 from bench.errors import PluginError, SpecError, nearest
 from bench.protocol import Item, Named, Protocol, Strict
+from bench.suite_files import at_budget, extended, find_suite
 from bench.tuning.asked import TUNED, Searched, Tuning
 
 if TYPE_CHECKING:
     from bench.registry import Registry
     from bench.yaml_marks import Marked, Path_
-
-SUITES = Path(__file__).parent / "suites"
 
 
 class When(Strict):
@@ -128,18 +125,13 @@ AXES = {
 """The lists of a suite and the kind of plugin in each."""
 
 
-def suite_names() -> list[str]:
-    """The shipped suites."""
-    return sorted(path.stem for path in SUITES.glob("*.yaml"))
-
-
 def load_suite(name: str, budget: str | None, registry: Registry) -> Suite:
     """A suite by shipped name or file path, at one budget (None: its default).
 
     Raises:
         SpecError: ``file:line: what is wrong``, with the nearest valid name.
     """
-    marked = _extended(_find(name))
+    marked = extended(find_suite(name))
     suite = _validated(marked, Suite)
     chosen = budget or suite.default_budget
     if suite.budgets or chosen:
@@ -148,89 +140,9 @@ def load_suite(name: str, budget: str | None, registry: Registry) -> Suite:
                 f"{marked.file}: suite {suite.suite!r} has no budget {chosen!r}"
                 f"{nearest(chosen, suite.budgets)}"
             )
-        marked = _at_budget(marked, chosen)
+        marked = at_budget(marked, chosen)
         suite = _validated(marked, Suite)
     return _with_plugins_checked(suite, marked, registry)
-
-
-def _find(name: str) -> Path:
-    shipped = SUITES / f"{name}.yaml"
-    if shipped.exists():
-        return shipped
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml") or path.exists():
-        if not path.is_file():
-            raise SpecError(f"{name}: no such suite file")
-        return path
-    raise SpecError(
-        f"unknown suite {name!r}{nearest(name, suite_names())} "
-        f"(python -m bench list suites shows all; a path to a YAML file works too)"
-    )
-
-
-def _extended(path: Path, seen: tuple[Path, ...] = ()) -> Marked:
-    """A suite file over the one it ``extends``: mappings merge key by key, lists are replaced."""
-    own = yaml_marks.load(path)
-    if not isinstance(own.data, dict):
-        raise SpecError(f"{path}:1: a suite is a mapping of keys such as 'datasets' and 'methods'")
-    base_name = own.data.pop("extends", None)
-    if base_name is None:
-        return own
-    if not isinstance(base_name, str):
-        raise SpecError(f"{own.where(('extends',))}: extends takes one suite name or file")
-    if "suite" not in own.data:
-        # Under the name of its base it would take the place of the base's results.
-        raise SpecError(
-            f"{own.where(('extends',))}: a suite that extends another needs a name of its own, "
-            f"for example suite: {path.stem.lower()}"
-        )
-    beside = path.parent / base_name
-    base_path = beside if beside.is_file() else _find_base(base_name, own)
-    if base_path.resolve() in (path.resolve(), *seen):
-        raise SpecError(f"{own.where(('extends',))}: {base_name} extends itself")
-    base = _extended(base_path, (*seen, path.resolve()))
-    return _merge(base, own)
-
-
-def _find_base(name: str, own: Marked) -> Path:
-    try:
-        return _find(name)
-    except SpecError as error:
-        raise SpecError(f"{own.where(('extends',))}: {error}") from None
-
-
-def _merge(base: Marked, own: Marked, at: Path_ = ()) -> Marked:
-    data, lines = _merge_values(base.data, own.data, at, dict(base.lines), own.lines)
-    return yaml_marks.Marked(data, lines, own.file)
-
-
-def _merge_values(
-    base: Any,
-    own: Any,
-    at: Path_,
-    lines: dict[Path_, tuple[str, int]],
-    own_lines: dict[Path_, tuple[str, int]],
-) -> tuple[Any, dict[Path_, tuple[str, int]]]:
-    if isinstance(base, dict) and isinstance(own, dict):
-        merged = dict(base)
-        for key, value in own.items():
-            path = (*at, key)
-            if key in own_lines or path in own_lines:
-                lines[path] = own_lines[path]
-            merged[key], lines = _merge_values(base.get(key), value, path, lines, own_lines)
-        return merged, lines
-    lines = {path: line for path, line in lines.items() if path[: len(at)] != at or path == at}
-    lines.update({path: line for path, line in own_lines.items() if path[: len(at)] == at})
-    return own, lines
-
-
-def _at_budget(marked: Marked, name: str) -> Marked:
-    """The suite with one budget's values put in place of its own."""
-    given = {k: v for k, v in marked.data["budgets"][name].items() if k != "description"}
-    prefix = ("budgets", name)
-    moved = {p[2:]: line for p, line in marked.lines.items() if p[:2] == prefix and len(p) > 2}
-    base = yaml_marks.Marked({**marked.data, "budget": name}, marked.lines, marked.file)
-    return _merge(base, yaml_marks.Marked(given, moved, marked.file))
 
 
 def _validated(marked: Marked, model: type[Suite]) -> Suite:

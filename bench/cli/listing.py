@@ -71,7 +71,7 @@ def _row(info: PluginInfo, with_schema: bool) -> dict[str, Any]:
 
 def _suites() -> list[dict[str, Any]]:
     from bench import yaml_marks
-    from bench.spec import SUITES, suite_names
+    from bench.suite_files import SUITES, suite_names
 
     rows = []
     for name in suite_names():

@@ -21,7 +21,8 @@ from bench.refine.sums import FeatureSums
 from bench.training.context import EVALUATION_BATCH, evaluating
 
 if TYPE_CHECKING:
-    from bench.training.session import LabelledTensors, Session
+    from bench.training.labelled import LabelledTensors
+from bench.training.session import Session
 
 log = logging.getLogger(__name__)
 

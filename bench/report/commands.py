@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from bench.spec import suite_names
+from bench.suite_files import suite_names
 from bench.tuning.asked import TUNED
 
 DEFAULT_DB = "leaderboard.db"

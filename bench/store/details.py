@@ -8,7 +8,7 @@ import sqlite3
 from typing import Any
 
 from bench.errors import StoreError
-from bench.spec import suite_names
+from bench.suite_files import suite_names
 
 
 def training_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]:

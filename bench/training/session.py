@@ -6,7 +6,6 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from bench.records import EpochRecord
 from bench.training.batches import Normaliser
 from bench.training.compiled import pays, start_afresh
 from bench.training.context import Known, RunContext, evaluating
+from bench.training.labelled import LabelledTensors, approximated_accuracy, placed
 from bench.training.network import ClassifierNetwork, build_network
 from bench.training.optimise import Trainer
 from bench.training.precision import resolve, settle
@@ -41,32 +41,6 @@ taken out of its training set, as the papers that need them do (1,000 of 50,000)
 
 class Diverged(BenchError):
     """The loss or the logits are no longer finite."""
-
-
-@dataclass(frozen=True)
-class LabelledTensors:
-    """Inputs with one kind of labels, which lie on the device.
-
-    Attributes:
-        inputs: as prepared; on the device too, or streamed to it.
-        labels: ``(n,)`` int64; -1 where there are candidate sets instead.
-        candidates: ``(n, C)`` bool, where labels are sets.
-    """
-
-    inputs: Inputs
-    labels: Tensor
-    candidates: Tensor | None = None
-
-    def hits(self, guess: Tensor) -> Tensor:
-        """``(n,)`` bool: the predicted class ``(n,)`` is the label, or one of the candidates."""
-        if self.candidates is None:
-            return guess == self.labels
-        return self.candidates.gather(1, guess[:, None])[:, 0]
-
-    def at(self, rows: Tensor | slice) -> LabelledTensors:
-        """Some of the samples."""
-        sets = None if self.candidates is None else self.candidates[rows]
-        return LabelledTensors(self.inputs.at(rows), self.labels[rows], sets)
 
 
 class Session:
@@ -122,10 +96,10 @@ class Session:
         everything = LabelledTensors(
             inputs, given, None if sets is None else torch.from_numpy(sets).to(device)
         )
-        self.train_given = _placed(everything.at(rows), whole)
-        self.noisy_val = _placed(everything.at(held_rows), whole) if len(held) else None
+        self.train_given = placed(everything.at(rows), whole)
+        self.noisy_val = placed(everything.at(held_rows), whole) if len(held) else None
         test_labels = torch.from_numpy(np.array(test.labels)).to(device)
-        self.test = _placed(LabelledTensors(test_inputs, test_labels), whole)
+        self.test = placed(LabelledTensors(test_inputs, test_labels), whole)
         self._train_true = None if true is None else true[rows]
         normaliser = Normaliser.of(self.train_given.inputs)
         told = self._told(artefact)
@@ -316,13 +290,6 @@ class Session:
         return counts(self.run.selected.mask, right)
 
 
-def _placed(labelled: LabelledTensors, whole: bool) -> LabelledTensors:
-    """With its inputs on the device, or as they are."""
-    if not (whole and isinstance(labelled.inputs, Streamed)):
-        return labelled
-    return replace(labelled, inputs=labelled.inputs.loaded())
-
-
 def _network_factory(
     backbone: Any,
     protocol: Protocol,
@@ -349,20 +316,6 @@ def _network_factory(
         )
 
     return build
-
-
-def approximated_accuracy(logits: Tensor, candidates: Tensor) -> Tensor:
-    """Mean probability ``()`` of the predicted class among the candidates, 0 outside them.
-
-    Wang et al., Realistic Evaluation of Deep Partial-Label Learning Algorithms, ICLR 2025: model
-    selection without true labels.
-
-    Args:
-        logits: ``(n, C)``.
-        candidates: ``(n, C)`` bool, at least one in each row.
-    """
-    inside = logits.masked_fill(~candidates, -torch.inf).softmax(1)
-    return inside.gather(1, logits.argmax(1, keepdim=True)).mean()
 
 
 def _read(found: Mapping[str, Tensor]) -> dict[str, float]:

@@ -24,7 +24,13 @@ from bench.store.merge import take_in
 from bench.store.schema import migrations
 
 IMPORT_FILES = ("bench/store/documents.py", "bench/store/adopt.py", "bench/store/exchange.py")
-SPEC_FILES = ("bench/spec.py", "bench/yaml_marks.py", "bench/protocol.py", "bench/params.py")
+SPEC_FILES = (
+    "bench/spec.py",
+    "bench/suite_files.py",
+    "bench/yaml_marks.py",
+    "bench/protocol.py",
+    "bench/params.py",
+)
 
 ODD = (
     *(None, True, False, 0, -1, 1, 2**63, -(2**63) - 1, 10**400, 0.5, 1e308, 1.5, "", "x" * 1_001),

@@ -28,10 +28,10 @@ from targets import (
 )
 
 from bench.registry import Registry
-from bench.spec import SUITES
 from bench.store.database import open_reader
 from bench.store.documents import text_of
 from bench.store.exchange import read_document, tried
+from bench.suite_files import SUITES
 
 SECONDS = float(os.environ.get("LIPBENCH_FUZZ_S", "2"))
 PAST = Path(__file__).parents[1] / "store" / "schemas" / "m006.sqlite"

@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["bench", "yaml", "json"]):
     from test_fuzz import documents
 
     from bench.registry import discover
-    from bench.spec import SUITES
+    from bench.suite_files import SUITES
 
 IMPORT = (
     *(targets.put_odd, targets.drop, targets.swap, targets.nudge),

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bench import yaml_marks
 from bench.errors import SpecError
 from bench.registry import Registry
-from bench.spec import grid, json_schema, load_suite, suite_names
+from bench.spec import grid, json_schema, load_suite
+from bench.suite_files import suite_names
 
 Write = Callable[..., Path]
 

@@ -14,7 +14,8 @@ from bench.conformance.fixture import CPU, ProbeBackbone, data_info, images
 from bench.data.noise import NONE, NoiseArtefact
 from bench.errors import DataError
 from bench.protocol import Named, Optimiser, Protocol
-from bench.training.session import Session, approximated_accuracy
+from bench.training.labelled import approximated_accuracy
+from bench.training.session import Session
 
 
 class Plain(Method):
