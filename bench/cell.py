@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.identity import ENGINE, Pattern, canonical, content_sha
-from bench.records import PlannedRefiners, RefinerChoice, TrainingSpec
+from bench.training_spec import PlannedRefiners, RefinerChoice, TrainingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

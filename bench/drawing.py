@@ -14,7 +14,7 @@ from bench.data.noise import NoiseArtefact
 from bench.data.noise import check as check_noise
 from bench.data.prepared import load
 from bench.errors import Incompatible
-from bench.records import NoiseSpec
+from bench.training_spec import NoiseSpec
 
 if TYPE_CHECKING:
     from pathlib import Path

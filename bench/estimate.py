@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.environment import environment
-from bench.records import TrainingSpec
 from bench.store.reader import past_seconds
+from bench.training_spec import TrainingSpec
 
 if TYPE_CHECKING:
     from bench.plan import Plan

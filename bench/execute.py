@@ -23,11 +23,12 @@ from bench.data.prepared import load
 from bench.environment import environment
 from bench.errors import DataError, PluginError
 from bench.protocol import Protocol
-from bench.records import EpochRecord, Evaluation, Outcome, Spectrum, TrainingSpec
+from bench.records import EpochRecord, Evaluation, Outcome, Spectrum
 from bench.refine.evaluate import evaluate_refiners
 from bench.training.checkpoints import Checkpoint, Saved, capture, identity_of
 from bench.training.keeping import Keeper, Keeping
 from bench.training.session import Diverged, Session
+from bench.training_spec import TrainingSpec
 
 if TYPE_CHECKING:
     from bench.registry import Registry

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from bench.api import DataInfo
     from bench.plugin_info import PluginInfo
     from bench.protocol import Named
-    from bench.records import TrainingSpec
     from bench.registry import Registry
     from bench.spec import Suite, When
+    from bench.training_spec import TrainingSpec
 
 
 OFF = "off"

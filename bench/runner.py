@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from bench.engines.engine import Engine
-    from bench.records import Outcome, TrainingSpec
+    from bench.records import Outcome
+    from bench.training_spec import TrainingSpec
 
 log = logging.getLogger(__name__)
 

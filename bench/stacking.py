@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.identity import content_sha
-from bench.records import TrainingSpec
+from bench.training_spec import TrainingSpec
 
 if TYPE_CHECKING:
     from bench.records import EpochRecord

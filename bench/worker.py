@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from bench.records import EpochRecord, TrainingSpec
+from bench.records import EpochRecord
+from bench.training_spec import TrainingSpec
 
 if TYPE_CHECKING:
     from bench.training.keeping import Keeping

@@ -19,9 +19,9 @@ import torch
 from bench.data.prepared import read_info
 from bench.execute import build_session
 from bench.plan import make_plan
-from bench.records import TrainingSpec
 from bench.registry import Registry, discover
 from bench.spec import load_suite
+from bench.training_spec import TrainingSpec
 
 SUITE = """
 suite: method-cost

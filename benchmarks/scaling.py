@@ -37,13 +37,13 @@ from bench.engines.heartbeat import Pulse
 from bench.engines.local import Finished, LocalEngine, LocalSettings
 from bench.engines.protocol import Workplace
 from bench.plan import Plan, make_plan
-from bench.records import TrainingSpec
 from bench.registry import Registry, discover
 from bench.report.pictures import picture
 from bench.runner import run
 from bench.spec import load_suite
 from bench.store.database import open_writer
 from bench.store.plans import record_plan
+from bench.training_spec import TrainingSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -32,7 +32,6 @@ from torch.nn import functional as F
 from bench.data.prepared import read_info
 from bench.execute import build_session
 from bench.plan import make_plan
-from bench.records import TrainingSpec
 from bench.registry import Registry, discover
 from bench.spec import load_suite
 from bench.training.freed import keep_freed_memory
@@ -40,6 +39,7 @@ from bench.training.optimise import build_optimiser
 from bench.training.precision import same_bits_twice
 from bench.training.session import Session
 from bench.training.stacked import Stack, why_not
+from bench.training_spec import TrainingSpec
 
 SUITE_BAR = 2.0
 BENCH_BAR_S = 150.0

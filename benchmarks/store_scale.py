@@ -28,18 +28,11 @@ from typing import Any
 from big_database import RANK, REFINERS, WITH_K, build, key
 from measure import Measure, interleaved, peak_mib, ratio, report, spread
 
-from bench.records import (
-    CurvePoint,
-    EpochRecord,
-    Evaluation,
-    NoiseSpec,
-    Outcome,
-    Spectrum,
-    TrainingSpec,
-)
+from bench.records import CurvePoint, EpochRecord, Evaluation, Outcome, Spectrum
 from bench.store.database import open_reader, open_writer
 from bench.store.scores import cells, scores
 from bench.store.writer import commit
+from bench.training_spec import NoiseSpec, TrainingSpec
 
 RATE_BAR, GROWTH_BAR, ONE_BAR_S, ALL_BAR_S = 2000.0, 1.5, 1.5, 8.0
 TRAININGS, ROUNDS, EPOCHS = 300, 5, 18

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.plan import Plan, make_plan
-from bench.records import CurvePoint, EpochRecord, Evaluation, Outcome, RefinerSpec, TrainingSpec
+from bench.records import CurvePoint, EpochRecord, Evaluation, Outcome
 from bench.registry import Registry
 from bench.spec import load_suite
 from bench.store.database import open_writer
 from bench.store.plans import record_plan
 from bench.store.writer import commit
+from bench.training_spec import RefinerSpec, TrainingSpec
 
 SUITE = """
 suite: tiny

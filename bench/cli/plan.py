@@ -8,8 +8,8 @@ from bench.cli import options
 
 if TYPE_CHECKING:
     from bench.plan import Plan
-    from bench.records import TrainingSpec
     from bench.runner import Todo
+    from bench.training_spec import TrainingSpec
 
 
 def plan(

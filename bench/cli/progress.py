@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from bench.records import Outcome, TrainingSpec
+    from bench.records import Outcome
+    from bench.training_spec import TrainingSpec
 
 
 class RunProgress:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from bench.plan import Plan
-    from bench.records import TrainingSpec
     from bench.registry import Registry
     from bench.runner import Todo
     from bench.settings import Settings
     from bench.spec import Suite
+    from bench.training_spec import TrainingSpec
 
 LONG_S = 20 * 60
 """Beyond this, a plan on a CPU says which smaller budget would fit."""

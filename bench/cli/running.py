@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from bench.engines.protocol import Workplace
-    from bench.records import Outcome, TrainingSpec
+    from bench.records import Outcome
     from bench.registry import Registry
     from bench.runner import Todo
     from bench.settings import Settings
+    from bench.training_spec import TrainingSpec
 
 
 @dataclass(frozen=True)

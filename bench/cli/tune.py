@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from bench.engines.protocol import Workplace
     from bench.plan import Plan
-    from bench.records import TrainingSpec
     from bench.registry import Registry
     from bench.spec import Suite
+    from bench.training_spec import TrainingSpec
     from bench.tuning.asked import Searched, Tuning
 
 

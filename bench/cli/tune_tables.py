@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.cli.running import How
-    from bench.records import TrainingSpec
     from bench.registry import Registry
     from bench.spec import Suite
+    from bench.training_spec import TrainingSpec
     from bench.tuning.choose import Choice
     from bench.tuning.trials import Trials, TunedCell
 

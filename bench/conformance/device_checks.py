@@ -7,9 +7,9 @@ import torch
 from bench.conformance.fake_cuda import CUDA, DeviceMismatch, fake_cuda
 from bench.conformance.result import Failed, Requirement, explain
 from bench.conformance.subject import MethodSubject
-from bench.records import RefinerSpec
 from bench.refine.controls import Off
 from bench.refine.evaluate import evaluate_refiners
+from bench.training_spec import RefinerSpec
 
 
 class _OnBelief(Off):

@@ -11,10 +11,10 @@ from bench.conformance.compare import first_difference
 from bench.conformance.fixture import N_CLASSES
 from bench.conformance.result import Requirement
 from bench.conformance.subject import MethodSubject
-from bench.records import RefinerSpec
 from bench.refine.controls import Off
 from bench.refine.evaluate import evaluate_refiners
 from bench.training.context import evaluating
+from bench.training_spec import RefinerSpec
 
 if TYPE_CHECKING:
     from bench.training.session import Session

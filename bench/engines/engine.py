@@ -15,8 +15,8 @@ from bench.settings import residence
 
 if TYPE_CHECKING:
     from bench.engines.local import Finished, LocalSettings
-    from bench.records import TrainingSpec
     from bench.settings import Settings
+    from bench.training_spec import TrainingSpec
 
 T = TypeVar("T", bound=BaseModel)
 

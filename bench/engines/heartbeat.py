@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.records import Outcome, TrainingSpec
+    from bench.records import Outcome
+    from bench.training_spec import TrainingSpec
 
 log = logging.getLogger(__name__)
 

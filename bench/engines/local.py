@@ -15,8 +15,9 @@ from pathlib import Path
 from bench.engines.protocol import Workplace
 from bench.engines.slot import Gone, Slot
 from bench.engines.waiting import Waiting
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.training.keeping import GRACE_S
+from bench.training_spec import TrainingSpec
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
+from bench.training_spec import TrainingSpec
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.engines.remote import Site, UnitRun
-from bench.records import TrainingSpec
+from bench.training_spec import TrainingSpec
 
 if TYPE_CHECKING:
     from bench.engines.local import LocalSettings

@@ -19,8 +19,9 @@ from typing import Any
 from bench.engines.local import LocalEngine, LocalSettings
 from bench.engines.protocol import Workplace
 from bench.environment import environment
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.stacking import groups
+from bench.training_spec import TrainingSpec
 
 MARK = ".site"
 """A file in the workplace by which a node knows that it sees the same folder."""

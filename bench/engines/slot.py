@@ -26,7 +26,7 @@ from bench.training.keeping import INTERRUPTED
 
 if TYPE_CHECKING:
     from bench.engines.local import Finished, LocalSettings
-    from bench.records import TrainingSpec
+    from bench.training_spec import TrainingSpec
 
 log = logging.getLogger(__name__)
 

@@ -34,7 +34,7 @@ from bench.training import keeping
 
 if TYPE_CHECKING:
     from bench.engines.local import Finished, LocalSettings
-    from bench.records import TrainingSpec
+    from bench.training_spec import TrainingSpec
 
 log = logging.getLogger(__name__)
 

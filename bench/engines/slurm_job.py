@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.engines.protocol import post
 from bench.engines.remote import Site, UnitRun
-from bench.records import TrainingSpec
+from bench.training_spec import TrainingSpec
 
 if TYPE_CHECKING:
     from bench.engines.local import LocalSettings

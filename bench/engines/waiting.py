@@ -6,8 +6,8 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from bench.records import TrainingSpec
 from bench.stacking import groups
+from bench.training_spec import TrainingSpec
 
 
 class Waiting:

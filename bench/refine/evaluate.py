@@ -15,10 +15,11 @@ from torch import Tensor
 from bench.api import HeadPath, HeadProblem, Method, Refiner
 from bench.errors import BenchError
 from bench.rank_rules import parse_rule
-from bench.records import CurvePoint, Evaluation, RefinerSpec, Spectrum
+from bench.records import CurvePoint, Evaluation, Spectrum
 from bench.refine.spectrum import spectrum_of
 from bench.refine.sums import FeatureSums
 from bench.training.context import EVALUATION_BATCH, evaluating
+from bench.training_spec import RefinerSpec
 
 if TYPE_CHECKING:
     from bench.training.labelled import LabelledTensors

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from bench.drawing import Artefact
     from bench.plan import Plan
-    from bench.records import TrainingSpec
     from bench.registry import Registry
+    from bench.training_spec import TrainingSpec
 
 
 def record_plan(db: Database, plan: Plan, registry: Registry) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.identity import canonical
-from bench.records import Evaluation, RefinerChoice, RefinerSpec
+from bench.records import Evaluation
+from bench.training_spec import RefinerChoice, RefinerSpec
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

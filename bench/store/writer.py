@@ -13,7 +13,8 @@ from bench.store.rows import insert, variant_of, variants
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from bench.records import CurvePoint, Environment, Outcome, TrainingSpec
+    from bench.records import CurvePoint, Environment, Outcome
+    from bench.training_spec import TrainingSpec
 
 
 def commit(db: Database, spec: TrainingSpec, outcome: Outcome) -> None:

@@ -32,8 +32,8 @@ from bench.training.keeping import files, remove
 from bench.training.unsaved import plain_attributes
 
 if TYPE_CHECKING:
-    from bench.records import TrainingSpec
     from bench.training.session import Session
+    from bench.training_spec import TrainingSpec
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.identity import content_sha
 from bench.plan import OFF, Excluded, labelled, make_plan
 from bench.protocol import Named
-from bench.records import PlannedRefiners
+from bench.training_spec import PlannedRefiners
 from bench.tuning.asked import FIRST_TRIAL_SEED, Tuning
 from bench.tuning.space import Space, draw, search_space
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.plan import Plan
-    from bench.records import TrainingSpec
     from bench.registry import Registry
     from bench.spec import Suite
+    from bench.training_spec import TrainingSpec
 
 Place = tuple[str, str, str]
 """Fingerprint of the data set, label of the noise and label of the method of a cell."""

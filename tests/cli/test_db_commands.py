@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from made_up_runs import MakeDatabase, done
 
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
+from bench.training_spec import TrainingSpec
 
 Bench = Callable[..., Any]
 

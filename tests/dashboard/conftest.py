@@ -23,8 +23,9 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from bench.plan import Plan
-from bench.records import Outcome, RidgeTwins, Spectrum, TrainingSpec
+from bench.records import Outcome, RidgeTwins, Spectrum
 from bench.store.database import open_writer
+from bench.training_spec import TrainingSpec
 from dashboard import app, exports
 
 

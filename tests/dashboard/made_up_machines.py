@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from made_up_runs import MakeDatabase, done
 
-from bench.records import Environment, Outcome, TrainingSpec
+from bench.records import Environment, Outcome
+from bench.training_spec import TrainingSpec
 
 COMPUTER = Environment(
     git_commit="abcdef012345",

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bench.records import Evaluation, Outcome, TrainingSpec
+from bench.records import Evaluation, Outcome
 from bench.report.forest import forest, forest_frame
 from bench.report.ink import DARK, LIGHT, Ink
 from bench.stats.attribution import CONTROLS, attribution
+from bench.training_spec import TrainingSpec
 from dashboard import attribution as section
 from dashboard.attribution_table import attribution_table
 

@@ -13,11 +13,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bench.plan import Plan, make_plan, only
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.registry import Registry
 from bench.runner import sort_out
 from bench.spec import load_suite
 from bench.store.database import open_reader
+from bench.training_spec import TrainingSpec
 from dashboard import coverage_tables
 from dashboard.words import fill_command, only_name
 

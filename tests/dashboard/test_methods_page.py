@@ -12,7 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bench.plan import Plan
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
+from bench.training_spec import TrainingSpec
 from dashboard.papers import paper_address, paper_markdown
 
 Visit = Callable[..., AppTest]

@@ -13,7 +13,8 @@ from page_parts import Said, Visit
 from run_page_parts import Fates, charts, headings, keys
 from streamlit.testing.v1 import AppTest
 
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
+from bench.training_spec import TrainingSpec
 
 SELECTION = ("selected_share", "selection_precision", "selection_recall")
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from page_parts import Make, Said, Visit, charts, headings, results_of, table, with_columns
 
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.stats import pairs, ranks
 from bench.stats.bradley_terry import strengths
 from bench.stats.costs import costs_of
@@ -21,6 +21,7 @@ from bench.stats.gains import overall
 from bench.stats.leaderboard import cells, leaderboard
 from bench.store import reader
 from bench.store.database import open_reader
+from bench.training_spec import TrainingSpec
 
 Synthetic = tuple[Callable[[TrainingSpec], Outcome], Callable[..., Outcome]]
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.plan import make_plan
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.registry import discover
 from bench.spec import load_suite
+from bench.training_spec import TrainingSpec
 
 PLUGIN = '''"""A method that takes its time."""
 

@@ -10,9 +10,10 @@ import pytest
 
 from bench.execute import Machine, execute
 from bench.plan import Plan, make_plan
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.registry import Registry, discover
 from bench.spec import load_suite
+from bench.training_spec import TrainingSpec
 
 PLUGIN = '''"""A loss on a scale."""
 

@@ -17,8 +17,8 @@ from bench.engines.machine import engine_options
 from bench.engines.protocol import Workplace
 from bench.engines.remote import NodePlace, Site, units
 from bench.errors import BenchError
-from bench.records import TrainingSpec
 from bench.settings import Settings
+from bench.training_spec import TrainingSpec
 
 
 def order(folder: Path, **options: Any) -> Order:

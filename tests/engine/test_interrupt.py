@@ -15,13 +15,14 @@ from bench.engines.local import LocalEngine, LocalSettings
 from bench.engines.protocol import Workplace
 from bench.execute import Machine, execute
 from bench.plan import Plan, make_plan
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.registry import Registry, discover
 from bench.runner import run, sort_out, tidy
 from bench.spec import load_suite
 from bench.store.database import open_writer
 from bench.store.plans import record_plan
 from bench.training.keeping import kept
+from bench.training_spec import TrainingSpec
 
 SLOW = '''"""Cross entropy that takes its time."""
 

@@ -13,7 +13,7 @@ from slow_method import measured, planned, write_plugin
 
 from bench.engines.local import LocalEngine, LocalSettings
 from bench.engines.protocol import Workplace
-from bench.records import TrainingSpec
+from bench.training_spec import TrainingSpec
 
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'lipbench[ray]'")
 

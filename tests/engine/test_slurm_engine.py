@@ -16,7 +16,8 @@ from slurm_cluster import NoSlurm, SlurmCluster
 from bench.engines.local import LocalEngine, LocalSettings
 from bench.engines.protocol import Workplace
 from bench.errors import BenchError
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
+from bench.training_spec import TrainingSpec
 
 submitit = pytest.importorskip(
     "submitit", reason="submitit is not installed: pip install 'lipbench[slurm]'"

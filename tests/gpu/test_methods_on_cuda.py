@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from bench.conformance import fixture
-from bench.records import EpochRecord, Evaluation, RefinerSpec
+from bench.records import EpochRecord, Evaluation
 from bench.refine.evaluate import evaluate_refiners
 from bench.registry import Registry, discover
 from bench.training.session import Session
+from bench.training_spec import RefinerSpec
 
 CUDA = torch.device("cuda")
 METHODS = [info.name for info in discover().all("method")]

@@ -18,13 +18,14 @@ from bench.engines.local import LocalEngine, LocalSettings
 from bench.engines.protocol import Workplace
 from bench.execute import Machine, execute
 from bench.plan import Plan, make_plan
-from bench.records import EpochRecord, TrainingSpec
+from bench.records import EpochRecord
 from bench.registry import Registry
 from bench.spec import load_suite
 from bench.training.context import evaluating
 from bench.training.keeping import Every, Interrupted, Keeping
 from bench.training.session import Session
 from bench.training.sources import Stored, Streamed
+from bench.training_spec import TrainingSpec
 
 CUDA = torch.device("cuda")
 

@@ -11,9 +11,9 @@ import torch
 
 from bench.conformance import fixture
 from bench.execute import build_session
-from bench.records import TrainingSpec
 from bench.registry import Registry
 from bench.training.session import Session
+from bench.training_spec import TrainingSpec
 
 
 @pytest.fixture(autouse=True)

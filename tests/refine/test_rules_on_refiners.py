@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from bench.conformance import fixture
 from bench.errors import BenchError, PluginError
 from bench.rank_rules import one_standard_error, parse_rule
-from bench.records import Evaluation, RefinerSpec
+from bench.records import Evaluation
 from bench.refine.evaluate import evaluate_refiners
 from bench.registry import Registry
 from bench.training.context import evaluating
 from bench.training.session import Session
+from bench.training_spec import RefinerSpec
 
 VARIANTS = ["lip", "lip-calibrated", "lip-crossfit", "lip-belief", "lip-kernel"]
 RULES = ["noisy-val", "energy:0.7", "fixed:2"]

@@ -12,10 +12,11 @@ from made_up_runs import MakeDatabase
 from tiny_board import BEHIND, HOSTILE, SUITE, done, ended
 
 from bench.plan import Plan
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.report.content import Content, read
 from bench.store import reader
 from bench.store.database import open_reader
+from bench.training_spec import TrainingSpec
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,12 @@ from tiny_board import done
 
 from bench.cli.options import parse_only
 from bench.plan import make_plan, only
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.registry import Registry
 from bench.report.content import Content
 from bench.report.missing import missing_table
 from bench.spec import load_suite
+from bench.training_spec import TrainingSpec
 
 Read = Callable[[Path], Content]
 

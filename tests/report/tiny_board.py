@@ -9,7 +9,8 @@ from __future__ import annotations
 import made_up_runs
 from made_up_runs import evaluated
 
-from bench.records import CurvePoint, Environment, Evaluation, Outcome, RefinerSpec, TrainingSpec
+from bench.records import CurvePoint, Environment, Evaluation, Outcome
+from bench.training_spec import RefinerSpec, TrainingSpec
 
 COMPUTER = Environment("a" * 40, True, "3.11.7", "Linux", "A CPU", 2, "", {"torch": "2"})
 

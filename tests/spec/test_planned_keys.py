@@ -13,8 +13,8 @@ from made_up_runs import SUITE, planned
 
 from bench.cell import evaluation_key, training_key
 from bench.identity import Pattern, content_sha
-from bench.records import TrainingSpec
 from bench.registry import Registry
+from bench.training_spec import TrainingSpec
 
 TEXT = st.text(max_size=12)
 VALUE = st.recursive(

@@ -14,13 +14,14 @@ import pytest
 from made_up_runs import Fate, ended, evaluated, planned, write_database
 
 from bench.plan import Plan
-from bench.records import Evaluation, Outcome, TrainingSpec
+from bench.records import Evaluation, Outcome
 from bench.registry import Registry
 from bench.stats import gains as paired
 from bench.stats.leaderboard import cells
 from bench.stats.one_method import with_interval
 from bench.store import coverage, method_cells, reader, recent
 from bench.store.database import open_reader
+from bench.training_spec import TrainingSpec
 
 SUITE = """
 suite: counted

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from made_up_runs import SUITE, MakeDatabase, done, ended, planned
 
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.registry import Registry
 from bench.runner import sort_out
 from bench.store.database import open_reader, open_writer
 from bench.store.plans import record_plan
 from bench.store.progress import PASSED_OVER, training_ids
+from bench.training_spec import TrainingSpec
 
 TABLES = (
     *("board_cells", "board_members", "cell_variants", "board_excluded", "trainings"),

@@ -13,11 +13,12 @@ import pytest
 from made_up_runs import ended, epoch, evaluated, planned, write_database
 
 from bench.plan import Plan
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.registry import Registry
 from bench.stats.frame import CELL
 from bench.store import reader, scores
 from bench.store.database import open_reader
+from bench.training_spec import TrainingSpec
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "leaderboard.db"
 SHIPPED = Path(__file__).parents[2] / "leaderboard.db"

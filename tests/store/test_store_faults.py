@@ -20,10 +20,11 @@ import pytest
 from made_up_runs import MakeDatabase, done, ended
 
 from bench.errors import StoreError
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.store import database, faults, reader
 from bench.store.check import problems
 from bench.store.database import open_reader, open_writer
+from bench.training_spec import TrainingSpec
 
 PAST = Path(__file__).parent / "schemas" / "m006.sqlite"
 

@@ -15,7 +15,6 @@ from torch import nn
 from bench.execute import build_session
 from bench.plan import make_plan
 from bench.protocol import Optimiser, Protocol, Schedule
-from bench.records import TrainingSpec
 from bench.refine.evaluate import collect
 from bench.registry import Registry
 from bench.spec import load_suite
@@ -23,6 +22,7 @@ from bench.training.compiled import WANTED
 from bench.training.optimise import OPTIMISERS, SCHEDULES
 from bench.training.precision import RESOLVED, resolve, settle
 from bench.training.session import Session
+from bench.training_spec import TrainingSpec
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

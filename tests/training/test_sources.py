@@ -17,13 +17,13 @@ from torch import Tensor
 from bench.api import Foreign
 from bench.conformance import fixture
 from bench.errors import BenchError
-from bench.records import RefinerSpec
 from bench.refine.evaluate import evaluate_refiners
 from bench.registry import Registry
 from bench.training import residence
 from bench.training.residence import fits
 from bench.training.session import Session
 from bench.training.sources import PREFETCH, Inputs, Stored, Streamed
+from bench.training_spec import RefinerSpec
 
 CPU = torch.device("cpu")
 N = 50

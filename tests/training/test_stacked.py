@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from bench.api import Batch
 from bench.execute import build_session
 from bench.plan import make_plan
-from bench.records import EpochRecord, TrainingSpec
+from bench.records import EpochRecord
 from bench.registry import Registry
 from bench.spec import load_suite
 from bench.training.session import Diverged, Session
 from bench.training.stacked import Stack
+from bench.training_spec import TrainingSpec
 
 SUITE = """
 suite: stacked

@@ -14,10 +14,11 @@ from bench.engines.protocol import Workplace
 from bench.engines.waiting import Waiting
 from bench.execute import Machine, build_session, execute
 from bench.plan import make_plan
-from bench.records import Outcome, TrainingSpec
+from bench.records import Outcome
 from bench.registry import Registry, discover
 from bench.spec import load_suite
 from bench.stacking import LARGEST, Along, groups
+from bench.training_spec import TrainingSpec
 
 SUITE = """
 suite: stacked-jobs

@@ -19,13 +19,13 @@ from bench.data.prepared import load
 from bench.errors import KnowledgeError
 from bench.execute import build_session
 from bench.plan import make_plan
-from bench.records import TrainingSpec
 from bench.registry import Registry
 from bench.spec import load_suite
 from bench.training.batches import Augmenter, Normaliser, index_batches, order
 from bench.training.precision import resolve
 from bench.training.session import Session
 from bench.training.sources import Resident
+from bench.training_spec import TrainingSpec
 
 SUITE = """
 suite: loop

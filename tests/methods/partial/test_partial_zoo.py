@@ -12,9 +12,9 @@ import pytest
 
 from bench.plan import make_plan
 from bench.plugin_info import PluginInfo
-from bench.records import TrainingSpec
 from bench.registry import Registry, discover
 from bench.spec import load_suite
+from bench.training_spec import TrainingSpec
 
 METHODS = Path(inspect.getfile(discover)).parent.parent / "methods"
 BASELINE = Path(__file__).with_name("average_loss.py")
