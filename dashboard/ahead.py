@@ -14,9 +14,9 @@ from dashboard.data import OFF, Ranking, boards
 
 log = logging.getLogger(__name__)
 
-QUIET_S = 0.5
-"""So long nobody has asked for a page, before something is worked out ahead: browsers fetch what
-belongs to a page after it was made."""
+QUIET_S, LOADING_S = 0.4, 1.5
+"""So long after a page something is worked out ahead: a browser draws what it was sent, and one
+that shows its first page fetches what draws it."""
 
 
 def first_page(path: Path) -> None:
@@ -44,7 +44,7 @@ class Ahead:
         self._wanted: deque[Callable[[], object]] = deque()
         self._changed = threading.Condition()
         self._pages = 0
-        self._last_page = time.monotonic()
+        self._quiet_until = time.monotonic()
         self._is_running = False
 
     def start(self) -> None:
@@ -53,8 +53,8 @@ class Ahead:
         threading.Thread(target=self._serve, name="ahead", daemon=True).start()
 
     @contextmanager
-    def page(self) -> Iterator[None]:
-        """A page is being made: everything else waits."""
+    def page(self, *, is_first: bool = False) -> Iterator[None]:
+        """A page is being made, perhaps the first of a browser: everything else waits."""
         with self._changed:
             self._pages += 1
         try:
@@ -62,7 +62,8 @@ class Ahead:
         finally:
             with self._changed:
                 self._pages -= 1
-                self._last_page = time.monotonic()
+                busy_s = LOADING_S if is_first else QUIET_S
+                self._quiet_until = max(self._quiet_until, time.monotonic() + busy_s)
                 self._changed.notify_all()
 
     def wish(self, parts: Iterable[Callable[[], object]]) -> None:
@@ -83,11 +84,11 @@ class Ahead:
     def _next(self) -> Callable[[], object]:
         with self._changed:
             while True:
-                quiet_s = time.monotonic() - self._last_page
+                busy_s = self._quiet_until - time.monotonic()
                 if not self._wanted or self._pages:
                     self._changed.wait()
-                elif quiet_s < QUIET_S:
-                    self._changed.wait(QUIET_S - quiet_s)
+                elif busy_s > 0:
+                    self._changed.wait(busy_s)
                 else:
                     return self._wanted.popleft()
 

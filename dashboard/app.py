@@ -31,6 +31,8 @@ PAGES: dict[str, tuple[str, str, Callable[[Board], None]]] = {
 
 HERE = Path(__file__).parent
 REFRESH_S = 4
+OPENED = "opened"
+"""In the state of a browser's session once it was shown a page."""
 SIDEBAR_PX = 256
 
 
@@ -154,5 +156,7 @@ def _watch(path: Path, seen: int) -> None:
 
 
 if __name__ == "__main__":
-    with AHEAD.page():
+    is_first = not st.session_state.get(OPENED)
+    st.session_state[OPENED] = True
+    with AHEAD.page(is_first=is_first):
         main()

@@ -93,25 +93,31 @@ def show(board: Board) -> None:
 def _ahead(
     board: Board, chosen: Chosen, wanted: Wanted, colours: Ink
 ) -> Iterator[Callable[[], object]]:
-    """What is made of rankings one click away, in parts that keep no page waiting."""
-    for ranking in _asked_next(board, chosen, wanted)[:MOST_AHEAD]:
+    """What is made of rankings one click away, in parts that keep no page waiting.
+
+    Ranks come first, of all of them: they are most of what a click would wait for.
+    """
+    asked = _asked_next(board, chosen, wanted)[:MOST_AHEAD]
+    for ranking in asked:
         yield partial(board.standing, ranking)
         yield partial(board.strengths, ranking)
+    for ranking in asked:
         yield partial(_table, board, ranking, chosen.columns, chosen.oracle)
         yield partial(rankings.ahead, board, ranking, colours)
 
 
 def _asked_next(board: Board, chosen: Chosen, wanted: Wanted) -> list[Ranking]:
-    """Rankings one click away, in turn: the first choice in a filter, and other refiners."""
+    """Rankings one click away, in turn: other refiners, and the first choice in a filter."""
     others = [replace(chosen, refiner=name) for name in board.refiners() if name != chosen.refiner]
-    parts: list[list[Wanted]] = []
+    kinds = [[other.ranking(wanted) for other in others]]
     if wanted.is_everything:
         cells = board.cells()
         noises, datasets = (list(cells[axis].cat.categories) for axis in ("noise", "dataset"))
-        parts.append([Wanted(noises=(name,)) for name in noises if len(noises) > 1])
-        parts.append([Wanted(datasets=(name,)) for name in datasets if len(datasets) > 1])
-    kinds = [[chosen.ranking(part) for part in axis] for axis in parts]
-    kinds.append([other.ranking(wanted) for other in others])
+        for parts in (
+            [Wanted(noises=(name,)) for name in noises if len(noises) > 1],
+            [Wanted(datasets=(name,)) for name in datasets if len(datasets) > 1],
+        ):
+            kinds.append([chosen.ranking(part) for part in parts])
     return [one for turn in zip_longest(*kinds) for one in turn if one is not None]
 
 
