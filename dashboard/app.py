@@ -81,8 +81,14 @@ def _show(
         states.no_boards(path)
     else:
         _heading(board)
-        with states.guarded("page"):
-            show(board)
+        _content(board, show)
+
+
+@st.fragment
+def _content(board: Board, show: Callable[[Board], None]) -> None:
+    """What a choice on the page makes anew; what surrounds it stays."""
+    with AHEAD.page(), states.guarded("page"):
+        show(board)
 
 
 def _choose_board(found: list[Board]) -> Board:
