@@ -56,9 +56,9 @@ def serve(settings: dict[str, Any], events: TextIO) -> int:
 
     from bench.engines.protocol import post
     from bench.execute import Machine, build_session, execute
+    from bench.freed import keep_freed_memory
     from bench.registry import discover
     from bench.stacking import Along
-    from bench.training.freed import keep_freed_memory
     from bench.training.keeping import INTERRUPTED, Interrupted
 
     _use_threads(int(settings["threads"]))

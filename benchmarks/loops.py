@@ -23,8 +23,8 @@ from bench.backbones.resnet import PreActResNet18, ResNet34
 from bench.backbones.small_cnn import SmallCNN
 from bench.data.noise import NoiseArtefact
 from bench.environment import environment
+from bench.freed import keep_freed_memory
 from bench.protocol import Named, Protocol
-from bench.training.freed import keep_freed_memory
 from bench.training.optimise import build_optimiser
 from bench.training.precision import resolve, same_bits_twice
 from bench.training.session import Session

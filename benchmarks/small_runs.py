@@ -35,10 +35,10 @@ from torch.nn import functional as F
 from bench.api import Batch
 from bench.data.prepared import read_info
 from bench.execute import build_session
+from bench.freed import keep_freed_memory
 from bench.plan import make_plan
 from bench.registry import Registry, discover
 from bench.spec import load_suite
-from bench.training.freed import keep_freed_memory
 from bench.training.optimise import build_optimiser
 from bench.training.precision import same_bits_twice
 from bench.training.session import Session

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from streamlit.web import cli
 
+from bench.freed import keep_freed_memory
+
 WARM = (
     *("altair", "pandas", "scipy.stats", "streamlit.elements.vega_charts"),
     *("bench.published.board", "bench.store.structure", "bench.report.attribution"),
@@ -24,12 +26,16 @@ WARM = (
 """Libraries and modules that pages use."""
 
 SWITCH_S = 0.0005
+KEPT_BYTES = 2**28
+"""Of freed memory that the next page's frames are put into: asking for it anew takes longer than
+filling it."""
 
 log = logging.getLogger(__name__)
 
 
 def main() -> None:
     """Load and read, then serve until interrupted."""
+    keep_freed_memory(KEPT_BYTES)
     reading = threading.Thread(target=_read_first_page, daemon=True)
     reading.start()
     for name in WARM:

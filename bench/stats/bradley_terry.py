@@ -27,7 +27,8 @@ POINTS = 400 / math.log(10)
 CENTRE = 1000.0
 TOLERANCE = 1e-10
 MOST_STEPS = 100
-CHUNK = 2_000_000
+CHUNK = 100_000
+"""Numbers of one step over some resamples: as many as a processor's cache holds."""
 
 MANY, RESAMPLES, FEWER = 24, 500, 200
 ROUGH = 1e-7

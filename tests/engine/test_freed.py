@@ -10,7 +10,7 @@ import pytest
 
 FAULTS = """
 import ctypes, resource, sys
-from bench.training.freed import keep_freed_memory
+from bench.freed import keep_freed_memory
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 assert keep_freed_memory() if sys.argv[1] == "kept" else True
