@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import streamlit as st
 
@@ -97,6 +98,14 @@ def fold(
     if part.open:
         with part:
             show()
+
+
+def place() -> AbstractContextManager[object]:
+    """Where something stands or not: what follows keeps its position on the page.
+
+    A browser draws everything anew that moves up or down by an element, tables and charts as well.
+    """
+    return st.container()
 
 
 def ink() -> Ink:

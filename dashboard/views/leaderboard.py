@@ -16,7 +16,7 @@ from bench.stats.frame import BLOCK
 from bench.stats.remarks import remarks
 from dashboard import live, rankings, states
 from dashboard.ahead import AHEAD
-from dashboard.controls import choose, fold, ink
+from dashboard.controls import choose, fold, ink, place
 from dashboard.data import ALL_CELLS, COMMON_CELLS, HEADLINE, OFF, ORACLE, Board, Ranking
 from dashboard.exports import Shown, show_table
 from dashboard.filters import choose_cells
@@ -66,8 +66,9 @@ def show(board: Board) -> None:
         return
     ranking = chosen.ranking(filtered.wanted)
     standing = board.standing(ranking)
-    if filtered.words:
-        st.caption(f":material/filter_list: {filtered.words}")
+    with place():
+        if filtered.words:
+            st.caption(f":material/filter_list: {filtered.words}")
     st.markdown(_who_leads(standing))
     costs = costs_of(board.methods())
     with st.container(key="standings"), states.guarded("table"):
@@ -78,8 +79,10 @@ def show(board: Board) -> None:
             height="content" if len(standing.table) <= MOST_ROWS else MOST_ROWS * ROW_PX,
             placeholder="missing",
         )
-    _caveats(standing, chosen)
-    _holes(board, standing, chosen.holes)
+    with place():
+        _caveats(standing, chosen)
+    with place():
+        _holes(board, standing, chosen.holes)
     if len(standing.cells):
         rankings.show(board, ranking, costs)
     if board.failed:
