@@ -96,15 +96,10 @@ def show(board: Board) -> None:
 def _ahead(
     board: Board, chosen: Chosen, wanted: Wanted, colours: Ink
 ) -> Iterator[Callable[[], object]]:
-    """What is made of rankings one click away, in parts that keep no page waiting.
-
-    Ranks come first, of all of them: they are most of what a click would wait for.
-    """
-    asked = _asked_next(board, chosen, wanted)[:MOST_AHEAD]
-    for ranking in asked:
+    """What is made of rankings one click away, in parts that keep no page waiting."""
+    for ranking in _asked_next(board, chosen, wanted)[:MOST_AHEAD]:
         yield partial(board.standing, ranking)
         yield partial(board.strengths, ranking)
-    for ranking in asked:
         yield partial(_table, board, ranking, chosen.columns, chosen.oracle)
         yield partial(rankings.ahead, board, ranking, colours)
 
