@@ -59,6 +59,26 @@ def test_refiner_switch_lives_in_the_address(new_page: Callable[..., Page], addr
     page.wait_for_function("!location.search.includes('refiner')")
 
 
+def test_a_filter_changes_table_and_chart_and_puts_no_others_in_their_place(
+    new_page: Callable[..., Page], address: str
+) -> None:
+    page = new_page()
+    page.goto(address)
+    settle(page)
+    drawn = page.get_by_test_id("stDataFrame").or_(page.get_by_test_id("stVegaLiteChart"))
+    assert drawn.evaluate_all("all => all.map(one => one.isTheSame = true)") == [True, True]
+    page.get_by_text("Filter", exact=True).first.click()
+    box = page.get_by_role("combobox", name="Noises")
+    box.wait_for()
+    page.wait_for_timeout(500)  # a list that opens while its box still moves closes again
+    box.click()
+    page.get_by_role("option").nth(1).click()
+    page.wait_for_url("**noises=*")
+    expect(page.get_by_text("Ranks are among what is shown")).to_be_visible()
+    settle(page)
+    assert drawn.evaluate_all("all => all.map(one => one.isTheSame)") == [True, True]
+
+
 @pytest.mark.parametrize("place", ["", "gains"])
 def test_a_phone_scrolls_down_and_never_sideways(
     new_page: Callable[..., Page], address: str, place: str
