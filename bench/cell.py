@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.identity import ENGINE, Pattern, canonical, content_sha
-from bench.training_spec import PlannedRefiners, RefinerChoice, TrainingSpec
+from bench.training_spec import NoiseSpec, PlannedRefiners, RefinerChoice, TrainingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -126,18 +126,11 @@ class Cells:
         }
         pattern = self._pattern(name, plugin.source_sha, params, info.fingerprint, protocol)
         choices = self._choices(tuple(refiners))
-        found = []
+        found: list[TrainingSpec] = []
         for artefact in artefacts:
             key = pattern.sha(artefact.sha, artefact.seed)
-            found.append(
-                TrainingSpec(
-                    key=key,
-                    noise=artefact.noise,
-                    seed=artefact.seed,
-                    refiners=PlannedRefiners(key, choices),
-                    **shared,
-                )
-            )
+            own = key, artefact.noise, artefact.seed, PlannedRefiners(key, choices)
+            found.append(found[0].on(*own) if found else _training(*own, shared))
         return found
 
     def _choices(self, labels: tuple[str, ...]) -> tuple[RefinerChoice, ...]:
@@ -165,6 +158,12 @@ class Cells:
             )
             self._patterns[of] = Pattern(build, "artefact_sha", "seed")
         return self._patterns[of]
+
+
+def _training(
+    key: str, noise: NoiseSpec, seed: int, refiners: PlannedRefiners, shared: dict[str, Any]
+) -> TrainingSpec:
+    return TrainingSpec(key=key, noise=noise, seed=seed, refiners=refiners, **shared)
 
 
 def _refiner(label: str, item: Named, registry: Registry) -> RefinerChoice:

@@ -78,27 +78,36 @@ def sort_out(
         trainings: what the plan (after filters) asks for.
         redo: ``missing`` runs what was never tried, ``failed`` also what failed, ``all`` all.
     """
-    choices = {id(training.choices): training.choices for training in trainings}
+    asked = [id(training.choices) for training in trainings]
+    choices = {key: training.choices for key, training in zip(asked, trainings, strict=True)}
     numbers = known_variants(connection)
     wanted = {
-        key: [numbers.get(variant_of(choice), UNKNOWN) for choice in asked]
-        for key, asked in choices.items()
+        key: tuple([numbers.get(variant_of(choice), UNKNOWN) for choice in of_one])
+        for key, of_one in choices.items()
     }
-    variants = {number for asked in wanted.values() for number in asked}
+    variants = {number for of_one in wanted.values() for number in of_one}
     known = progress(connection, [training.key for training in trainings], variants)
+    ended = {row for row, status in known.statuses.items() if status == "done"}
+    # Sets are compared at once: of many trainings most are done, and are looked at no further.
+    complete = {
+        of_one: ended.intersection(*(known.evaluated[variant] for variant in of_one))
+        for of_one in set(wanted.values())
+    }
     nothing: set[int] = set()
     done: list[TrainingSpec] = []
     run: list[TrainingSpec] = []
     failed: list[TrainingSpec] = []
-    for training in trainings:
+    for key, training in zip(asked, trainings, strict=True):
         row = known.rows.get(training.key, UNKNOWN)
-        status = known.statuses.get(row, "missing")
-        lacking = [v for v in wanted[id(training.choices)] if row not in known.evaluated[v]]
         if redo == "all":
             run.append(training)
-        elif status == "done" and not lacking:
+            continue
+        if row in complete[wanted[key]]:
             done.append(training)
-        elif status == "missing" or redo == "failed":
+            continue
+        status = known.statuses.get(row, "missing")
+        lacking = [variant for variant in wanted[key] if row not in known.evaluated[variant]]
+        if status == "missing" or redo == "failed":
             run.append(training)
         elif status == "done" and any(row not in known.refused.get(v, nothing) for v in lacking):
             run.append(training)  # the suite asks for a refiner that was never tried

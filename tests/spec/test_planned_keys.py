@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,3 +69,18 @@ def test_a_planned_training_is_the_same_after_a_trip_through_json(
     travelled = TrainingSpec.from_json(json.loads(json.dumps(training.to_json())))
     assert travelled == training
     assert [r.label for r in travelled.refiners[1:]] == ["lip", "psp"]
+
+
+def test_a_training_on_other_labels_is_what_replacing_its_fields_gives(
+    registry: Registry, data_dir: Path, tmp_path: Path
+) -> None:
+    first, *_, last = planned(SUITE.replace("SEEDS", "2"), tmp_path, registry, data_dir).trainings
+    own = {"key": last.key, "noise": last.noise, "seed": last.seed, "refiners": last.refiners}
+    assert first.on(**own) == replace(first, **own) != first
+
+
+def test_a_plan_leaves_the_garbage_collector_on(
+    registry: Registry, data_dir: Path, tmp_path: Path
+) -> None:
+    planned(SUITE.replace("SEEDS", "1"), tmp_path, registry, data_dir)
+    assert gc.isenabled()
