@@ -128,12 +128,22 @@ def machine() -> str:
 Written by `make perf`. Ratios are of things timed in turn in one run; figures are medians. A bar is
 what the project promises on two cores; a missed one is shown as missed.
 
-- processor: {facts.cpu}, {len(os.sched_getaffinity(0))} cores
+- processor: {facts.cpu}, {len(os.sched_getaffinity(0))} cores, \
+{"with" if multiplies_bfloat16() else "without"} bfloat16 products
 - memory: {memory:.0f} GiB
 - system: {facts.platform}
 - Python {platform.python_version()}, torch {metadata.version("torch")}, \
 numpy {metadata.version("numpy")}, SQLite {sqlite_version()}
 """
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether trainings here compute in bfloat16 unless told otherwise."""
+    import torch
+
+    from bench.training.precision import resolve
+
+    return resolve("auto", torch.device("cpu")) == "bf16"
 
 
 def sqlite_version() -> str:
