@@ -1,4 +1,4 @@
-"""What becomes of memory that tensors free: it stays with the process, for the next step."""
+"""What becomes of memory that arrays free: it stays with the process, for the next ones."""
 
 from __future__ import annotations
 

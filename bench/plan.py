@@ -58,17 +58,6 @@ class Plan:
     excluded: tuple[Excluded, ...]
 
 
-def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
-    """Cross the axes of a suite.
-
-    Raises:
-        DataError: a data set is absent or damaged.
-        SpecError: two items of a list are the same, or a rule for k has nothing to go by.
-    """
-    with _garbage_left():
-        return _made(suite, registry, data_dir)
-
-
 @contextmanager
 def _garbage_left() -> Iterator[None]:
     """Without looking for garbage: all that a plan makes stays, and may be a million objects."""
@@ -81,7 +70,14 @@ def _garbage_left() -> Iterator[None]:
             gc.enable()
 
 
-def _made(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
+@_garbage_left()
+def make_plan(suite: Suite, registry: Registry, data_dir: Path) -> Plan:
+    """Cross the axes of a suite.
+
+    Raises:
+        DataError: a data set is absent or damaged.
+        SpecError: two items of a list are the same, or a rule for k has nothing to go by.
+    """
     protocol = _resolved_protocol(suite, registry)
     methods = labelled(suite.methods, "method", registry)
     refiners = labelled(suite.refiners, "refiner", registry)

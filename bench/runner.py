@@ -99,17 +99,17 @@ def sort_out(
     failed: list[TrainingSpec] = []
     for key, training in zip(asked, trainings, strict=True):
         row = known.rows.get(training.key, UNKNOWN)
+        status = known.statuses.get(row, "missing")
         if redo == "all":
             run.append(training)
-            continue
-        if row in complete[wanted[key]]:
+        elif row in complete[wanted[key]]:
             done.append(training)
-            continue
-        status = known.statuses.get(row, "missing")
-        lacking = [variant for variant in wanted[key] if row not in known.evaluated[variant]]
-        if status == "missing" or redo == "failed":
+        elif status == "missing" or redo == "failed":
             run.append(training)
-        elif status == "done" and any(row not in known.refused.get(v, nothing) for v in lacking):
+        elif status == "done" and any(
+            row not in known.evaluated[variant] and row not in known.refused.get(variant, nothing)
+            for variant in wanted[key]
+        ):
             run.append(training)  # the suite asks for a refiner that was never tried
         else:
             failed.append(training)

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from bench.report.tables import BADGES
-from dashboard.controls import choose_many
+from dashboard.controls import choose_many, place
 from dashboard.data import Board
 from dashboard.wanted import Wanted
 from dashboard.words import count
@@ -40,6 +40,12 @@ class Filtered:
             if names:
                 axes.append(count(len(names), noun))
         return f"Filtered: {', '.join(axes)}. Ranks are among what is shown, and change with it."
+
+    def show(self) -> None:
+        """Say it, in a place that stays when there is nothing to say."""
+        with place():
+            if self.words:
+                st.caption(f":material/filter_list: {self.words}")
 
 
 def choose_cells(board: Board, cells: pd.DataFrame) -> Filtered:

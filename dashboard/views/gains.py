@@ -12,7 +12,7 @@ import streamlit as st
 from bench.report import gain_charts
 from bench.stats.frame import CELL
 from dashboard import attribution, gain_section, states
-from dashboard.controls import choose, place
+from dashboard.controls import choose
 from dashboard.data import OFF, Board
 from dashboard.exports import show_chart, show_table
 from dashboard.filters import choose_cells
@@ -48,9 +48,7 @@ def show(board: Board) -> None:
     if filtered.is_nothing:
         states.nothing_left()
         return
-    with place():
-        if filtered.words:
-            st.caption(f":material/filter_list: {filtered.words}")
+    filtered.show()
     found = board.gains(refiner, filtered.wanted)
     one = found.cells
     blocks, methods = _axes(filtered.wanted.of(board.cells()))

@@ -66,9 +66,7 @@ def show(board: Board) -> None:
         return
     ranking = chosen.ranking(filtered.wanted)
     standing = board.standing(ranking)
-    with place():
-        if filtered.words:
-            st.caption(f":material/filter_list: {filtered.words}")
+    filtered.show()
     st.markdown(_who_leads(standing))
     costs = costs_of(board.methods())
     with st.container(key="standings"), states.guarded("table"):

@@ -71,6 +71,15 @@ def serving(db: Path, folder: Path) -> Iterator[str]:
         server.wait(timeout=20)
 
 
+def choose_in(page: Page, label: str, option: str) -> None:
+    """Open a list of the filters, which are open, and choose one entry."""
+    box = page.get_by_role("combobox", name=label, exact=True)
+    box.wait_for()
+    page.wait_for_timeout(500)  # a list that opens while its box still moves closes again
+    box.click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for all journeys."""

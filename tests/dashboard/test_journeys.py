@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from browsing import MARKS, sentences, settle
+from browsing import MARKS, choose_in, sentences, settle
 from playwright.sync_api import Page, expect
 
 NewPage = Callable[..., Page]
@@ -78,15 +78,7 @@ def test_filters_live_in_the_address_and_reopen_as_they_were(
     page.goto(address)
     settle(page)
     page.get_by_text("Filter", exact=True).click()
-    box, option = (
-        page.get_by_role("combobox", name="Methods", exact=True),
-        page.get_by_role("option", name="gce", exact=True),
-    )
-    box.wait_for()
-    page.wait_for_timeout(500)  # a list that opens while its box still moves closes again
-    box.click()
-    option.wait_for()
-    option.click()
+    choose_in(page, "Methods", "gce")
     page.wait_for_url("**methods=gce*")
     page.keyboard.press("Escape")
     expect(page.get_by_text("Filtered: 1 of 3 methods")).to_be_visible()
